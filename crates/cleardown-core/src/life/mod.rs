@@ -1,0 +1,1 @@
+//! Life cycles as data: pure functions of state, event and time.

@@ -1,0 +1,103 @@
+//! What callers ask for.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::{LocalName, Remote};
+
+/// The local name that a caller wants for a drive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Name {
+    /// This one.
+    Given(LocalName),
+    /// The first free letter from `z:` down.
+    FirstFree,
+    /// None: a deviceless connection.
+    Deviceless,
+}
+
+/// A wish to map a drive. The secret travels apart from it (a descriptor), so that this can be logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapRequest {
+    /// Under which local name.
+    pub name: Name,
+    /// Which share.
+    pub remote: Remote,
+    /// The mount point; none: the default folder for the name.
+    #[serde(default)]
+    pub at: Option<String>,
+    /// Bring it back at the next login.
+    #[serde(default)]
+    pub remember: bool,
+    /// Mount read-only.
+    #[serde(default)]
+    pub read_only: bool,
+    /// The user on the server (`DOMAIN\user`); none: the one in the remote name, else what the provider does
+    /// by itself (SMB: guest; SFTP: the local user's name).
+    #[serde(default)]
+    pub user: Option<String>,
+    /// End what has the name now (refused when it is busy), and forget what is remembered for it.
+    #[serde(default)]
+    pub replace: bool,
+    /// A host key fingerprint (`SHA256:...`) that the person at the terminal has accepted.
+    #[serde(default)]
+    pub accept_host_key: Option<String>,
+    /// How long connecting may take, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+impl MapRequest {
+    /// The default time for connecting.
+    pub const TIMEOUT: Duration = Duration::from_secs(10);
+}
+
+/// What to do when a connection that is to end is in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// Refuse, naming the holders.
+    #[default]
+    Refuse,
+    /// Wait until the last holder leaves, then end.
+    Wait,
+    /// Abort what is in flight, and list what was lost.
+    Force,
+    /// Take the name away now and let the holders finish (the lazy way).
+    Detach,
+}
+
+/// Which connections an end means.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Which {
+    /// These local names, or remote names of deviceless connections.
+    Names(Vec<String>),
+    /// All connections of the instance.
+    All,
+}
+
+/// A wish to end connections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndRequest {
+    /// Which.
+    pub which: Which,
+    /// What to do when they are in use.
+    #[serde(default)]
+    pub verb: Verb,
+    /// Remove them from the profile too.
+    #[serde(default)]
+    pub forget: bool,
+    /// How long it may take, in milliseconds; with [`Verb::Wait`] none means for ever.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+    /// Drop one reference of a deviceless connection; the last one ends it (WNet's CONNECT_REFCOUNT).
+    #[serde(default)]
+    pub drop_reference: bool,
+}
+
+impl EndRequest {
+    /// The default deadline of an end that does not wait for holders.
+    pub const TIMEOUT: Duration = Duration::from_secs(30);
+}

@@ -1,0 +1,292 @@
+//! What is shown: connections, holders, proofs and reports. These types are the JSON of the command line
+//! (version 1, `schema/v1.json`) and, as dictionaries, the values on D-Bus.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::code::Code;
+
+/// The version of the JSON that the command line prints.
+pub const JSON_VERSION: u32 = 1;
+
+/// Drive or link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A share of a file server on a local name.
+    Drive,
+    /// A session on a file server without a local name (WNet's deviceless connection).
+    Deviceless,
+    /// A remote-access connection.
+    Link,
+}
+
+/// Where in its life a connection is; see `life`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Being made.
+    Opening,
+    /// In use.
+    Connected,
+    /// In use, the server not answering; reconnecting.
+    Reconnecting,
+    /// No new opens; writing what is pending.
+    Draining,
+    /// Closing, logging off, unmounting.
+    Ending,
+    /// Ended, the device not yet back (links).
+    Resetting,
+    /// Over.
+    Ended,
+    /// Could not be made, or broke for good.
+    Failed,
+    /// Remembered and not connected.
+    Remembered,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Status::Opening => "opening",
+            Status::Connected => "connected",
+            Status::Reconnecting => "reconnecting",
+            Status::Draining => "draining",
+            Status::Ending => "ending",
+            Status::Resetting => "resetting",
+            Status::Ended => "ended",
+            Status::Failed => "failed",
+            Status::Remembered => "remembered",
+        })
+    }
+}
+
+/// How a process holds a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HolderKind {
+    /// An open file or folder.
+    File,
+    /// A memory mapping.
+    Mapping,
+    /// A lock on an open file.
+    Lock,
+    /// The working directory.
+    WorkingDirectory,
+    /// The root directory.
+    Root,
+    /// The running program.
+    Executable,
+    /// Another mount inside or on top.
+    Mount,
+    /// A use that was counted and whose owner cannot be seen.
+    Unseen,
+}
+
+impl HolderKind {
+    /// True for what WNet calls open files (2401); the others mean device in use (2404).
+    pub fn is_open_file(self) -> bool {
+        matches!(self, HolderKind::File | HolderKind::Mapping | HolderKind::Lock | HolderKind::Unseen)
+    }
+}
+
+impl fmt::Display for HolderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            HolderKind::File => "open file",
+            HolderKind::Mapping => "mapping",
+            HolderKind::Lock => "lock",
+            HolderKind::WorkingDirectory => "working directory",
+            HolderKind::Root => "root directory",
+            HolderKind::Executable => "executable",
+            HolderKind::Mount => "mount",
+            HolderKind::Unseen => "unseen",
+        })
+    }
+}
+
+/// One use of a connection by one process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Process id; 0 when it cannot be seen.
+    pub pid: u32,
+    /// The process's user, by name where there is one.
+    pub user: String,
+    /// The program's short name (`comm`).
+    pub program: String,
+    /// The path that it holds, as that process sees it.
+    pub path: String,
+    /// How.
+    pub kind: HolderKind,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.pid == 0 {
+            return write!(f, "a process that cannot be seen ({})", self.kind);
+        }
+        write!(f, "{}[{}] of {} ({} {})", self.program, self.pid, self.user, self.kind, self.path)
+    }
+}
+
+/// All holders that could be found, and what could not be looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holders {
+    /// Who holds it.
+    pub holders: Vec<Holder>,
+    /// What could not be seen, in words; empty when the view is complete.
+    #[serde(default)]
+    pub unseen: Vec<String>,
+}
+
+/// A connection, as `list` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// The local name; for a deviceless connection the remote name.
+    pub name: String,
+    /// Drive, deviceless or link.
+    pub kind: Kind,
+    /// Where in its life it is.
+    pub status: Status,
+    /// Why it is in that state, when there is something to say.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The mount point; none for a deviceless connection or one that is only remembered.
+    #[serde(rename = "where", default)]
+    pub at: Option<String>,
+    /// The remote name.
+    pub remote: String,
+    /// `smb` or `sftp`.
+    pub provider: String,
+    /// The user on the server.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The local user whose connection it is.
+    pub owner: String,
+    /// Comes back at the next login.
+    pub remembered: bool,
+    /// Mounted read-only.
+    #[serde(default)]
+    pub read_only: bool,
+    /// Bytes that applications have written and the server has not acknowledged.
+    pub pending_bytes: u64,
+    /// The dialect, for example `SMB 3.1.1` or `SFTP 3`.
+    #[serde(default)]
+    pub dialect: Option<String>,
+    /// The cipher that protects it, or none.
+    #[serde(default)]
+    pub encryption: Option<String>,
+    /// The signing algorithm, or none.
+    #[serde(default)]
+    pub signing: Option<String>,
+    /// References of a deviceless session or a link.
+    #[serde(default)]
+    pub references: u32,
+    /// Seconds since it was connected.
+    #[serde(default)]
+    pub up_seconds: u64,
+    /// The worker's process id.
+    #[serde(default)]
+    pub worker_pid: Option<u32>,
+    /// Who holds it.
+    pub holders: Vec<Holder>,
+    /// What of the holders could not be seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
+}
+
+/// What `list --json` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// [`JSON_VERSION`].
+    pub version: u32,
+    /// All connections.
+    pub connections: Vec<Connection>,
+}
+
+/// The proof that a drive has ended: each fact was observed, not assumed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// Bytes that were still to be written when the end began, and have been.
+    pub flushed_bytes: u64,
+    /// The server acknowledged every write and flush.
+    pub acknowledged: bool,
+    /// The kernel's mount table has no entry for it.
+    pub mount_gone: bool,
+    /// The server answered the log-off.
+    pub session_closed: bool,
+    /// The worker process has been reaped.
+    pub worker_reaped: bool,
+}
+
+/// A file that lost something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// The path on the share.
+    pub path: String,
+    /// Bytes that an application had written and the server never acknowledged.
+    pub bytes: u64,
+}
+
+/// A connection that has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its name.
+    pub name: String,
+    /// What was proven.
+    pub proof: Proof,
+    /// Files that lost something (only with force).
+    pub lost: Vec<Loss>,
+    /// What is not proven, in words.
+    pub unproven: Vec<String>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// Removed from the profile too.
+    #[serde(default)]
+    pub forgotten: bool,
+}
+
+/// A connection that was not ended, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Its name.
+    pub name: String,
+    /// The WNet or RAS number.
+    pub code: Code,
+    /// Why, in words.
+    pub reason: String,
+    /// Who holds it.
+    pub holders: Vec<Holder>,
+    /// The whole error, for faces that show causes and hints.
+    pub error: crate::Error,
+}
+
+/// What `end --json` prints.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndReport {
+    /// [`JSON_VERSION`].
+    pub version: u32,
+    /// What has ended.
+    pub ended: Vec<Ended>,
+    /// What has not.
+    pub refused: Vec<Refused>,
+}
+
+/// Progress of a long operation, for people to watch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The connection's name.
+    pub name: String,
+    /// What is being done: `resolving`, `connecting`, `authenticating`, `mounting`, `flushing`, ...
+    pub stage: String,
+    /// Bytes left to write, while flushing.
+    #[serde(default)]
+    pub bytes_left: Option<u64>,
+    /// Bytes per second, while flushing.
+    #[serde(default)]
+    pub rate: Option<u64>,
+    /// Who is waited for, with `--wait`.
+    #[serde(default)]
+    pub holders: Vec<Holder>,
+}

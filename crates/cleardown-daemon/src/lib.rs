@@ -1,0 +1,1 @@
+//! cleardownd: registry, supervision of workers, authorization; also the worker's binary.

@@ -1,0 +1,1 @@
+//! Drives: the file system that FUSE serves in front of a `Share`.

@@ -1,0 +1,1 @@
+//! What the Linux kernel knows: mounts, holders, processes, and the journal of intent.

@@ -1,0 +1,1 @@
+//! Links: PPP as a sans-I/O protocol, transports and engines.

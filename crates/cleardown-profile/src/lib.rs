@@ -1,0 +1,1 @@
+//! What is remembered: drives, the phone book, and where secrets live.

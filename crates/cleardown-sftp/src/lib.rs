@@ -1,0 +1,1 @@
+//! The SFTP provider behind the Share trait, and the embedded SFTP server of the demo.

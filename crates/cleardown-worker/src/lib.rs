@@ -1,0 +1,1 @@
+//! A worker: one process per connection, which outlives the daemon.
