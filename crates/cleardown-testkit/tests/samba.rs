@@ -1,0 +1,23 @@
+//! The server starts, serves, freezes, dies and comes back.
+
+use cleardown_testkit::{Options, Samba, ShareDef, User};
+
+#[test]
+fn a_server_serves_and_comes_back() {
+    let shares = vec![ShareDef::new("files"), ShareDef { tmpfs: Some(1 << 20), ..ShareDef::new("small") }];
+    let mut samba = Samba::start(Options { shares, ..Options::default() }).unwrap();
+    std::fs::write(samba.path("files").join("hello.txt"), "hello").unwrap();
+    let listing = samba.smbclient("files", &User::eve(), "ls").unwrap();
+    assert!(listing.contains("hello.txt"), "{listing}");
+
+    let wrong = User { password: "wrong".into(), ..User::eve() };
+    let refusal = samba.smbclient("files", &wrong, "ls").unwrap_err();
+    assert!(refusal.to_string().contains("NT_STATUS_LOGON_FAILURE"), "{refusal}");
+
+    samba.stop();
+    samba.cont();
+    samba.kill();
+    assert!(samba.smbclient("files", &User::adam(), "ls").is_err());
+    samba.restart().unwrap();
+    samba.smbclient("small", &User::adam(), "ls").unwrap();
+}
