@@ -29,13 +29,8 @@ impl ShareError {
     }
     /// The protocol or the server has no such thing.
     pub fn unsupported(what: &str) -> Self {
-        ShareError::server(libc_errno::EOPNOTSUPP, format!("{what} is not supported"))
+        ShareError::server(libc::EOPNOTSUPP, format!("{what} is not supported"))
     }
-}
-
-/// The few errno values that this crate names itself (Linux, all architectures we build for).
-mod libc_errno {
-    pub(super) const EOPNOTSUPP: i32 = 95;
 }
 
 impl fmt::Display for ShareError {

@@ -2,7 +2,11 @@
 //! protocol (`cleardown-smb`, `cleardown-sftp`), one in memory for tests, and one conformance suite for all.
 
 pub mod attr;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod error;
+#[cfg(feature = "memory")]
+pub mod memory;
 pub mod path;
 pub mod share;
 
