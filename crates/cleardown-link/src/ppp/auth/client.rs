@@ -1,0 +1,184 @@
+//! The side that proves who it is.
+
+use std::time::Duration;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::{Method, Outcome, chap_md5, code, mschap, printable, value_and_name};
+use crate::ppp::Moment;
+use crate::ppp::packet::Control;
+
+/// Who we are. The secret is wiped when it is dropped, and never shown.
+#[derive(Clone)]
+pub struct Identity {
+    /// The user's name.
+    pub user: String,
+    /// The password.
+    pub secret: Zeroizing<String>,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Proves an identity by one method.
+#[derive(Debug)]
+pub struct Client {
+    method: Method,
+    identity: Identity,
+    /// Random octets of ours, for MS-CHAPv2's peer challenge.
+    nonce: [u8; 16],
+    /// What the server must answer to prove itself (MS-CHAPv2).
+    expected: Option<String>,
+    deadline: Option<Moment>,
+    tries_left: u8,
+    restart: Duration,
+    out: Option<Vec<u8>>,
+    outcome: Outcome,
+}
+
+impl Client {
+    /// Starts to prove `identity`; `nonce` is random. Waits `restart` for each of `tries` answers.
+    pub fn new(
+        method: Method,
+        identity: Identity,
+        nonce: [u8; 16],
+        restart: Duration,
+        tries: u8,
+        now: Moment,
+    ) -> Self {
+        let mut client = Client {
+            method,
+            identity,
+            nonce,
+            expected: None,
+            deadline: Some(now),
+            tries_left: tries,
+            restart,
+            out: None,
+            outcome: Outcome::Pending,
+        };
+        if method == Method::Pap {
+            client.timeout(now);
+        } else {
+            // The server speaks first; a silent one is given up after as long as a PAP client would try.
+            client.deadline = Some(now + restart * u32::from(tries));
+            client.tries_left = 0;
+        }
+        client
+    }
+
+    /// Where it stands.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// When [`Self::timeout`] is due.
+    pub fn deadline(&self) -> Option<Moment> {
+        self.deadline
+    }
+
+    /// The next packet (its protocol is the method's).
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.out.take()
+    }
+
+    /// The timer.
+    pub fn timeout(&mut self, now: Moment) {
+        if self.deadline.is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if self.tries_left == 0 {
+            self.outcome = Outcome::TimedOut;
+            self.deadline = None;
+        } else {
+            self.tries_left -= 1;
+            self.deadline = Some(now + self.restart);
+            self.out = Some(self.pap_request());
+        }
+    }
+
+    /// A packet of the method's protocol.
+    pub fn input(&mut self, packet: Control<'_>) {
+        match (self.method, packet.code) {
+            (Method::Pap, code::PAP_ACK) => self.accepted(),
+            (Method::Pap, code::PAP_NAK) => {
+                self.refused(super::RAS_AUTHENTICATION_FAILURE, packet.data.get(1..).unwrap_or_default());
+            }
+            (Method::Pap, _) => {}
+            (_, code::CHALLENGE) => self.respond(packet),
+            (Method::ChapMd5, code::SUCCESS) => self.accepted(),
+            (Method::MsChapV2, code::SUCCESS) => self.check_server(packet.data),
+            (Method::MsChapV2, code::FAILURE) => {
+                self.refused(mschap::failure_code(&printable(packet.data)), packet.data);
+            }
+            (_, code::FAILURE) => self.refused(super::RAS_AUTHENTICATION_FAILURE, packet.data),
+            _ => {}
+        }
+    }
+
+    fn pap_request(&self) -> Vec<u8> {
+        let mut data = Vec::new();
+        for field in [self.identity.user.as_bytes(), self.identity.secret.as_bytes()] {
+            let field = &field[..field.len().min(255)];
+            data.push(field.len() as u8);
+            data.extend_from_slice(field);
+        }
+        let data = Zeroizing::new(data);
+        Control { code: code::PAP_REQUEST, id: 1, data: &data }.to_bytes()
+    }
+
+    /// Answers a challenge: also one that comes later, since a server may ask again at any time.
+    fn respond(&mut self, packet: Control<'_>) {
+        let Some((challenge, _name)) = value_and_name(packet.data) else { return };
+        let Identity { user, secret } = &self.identity;
+        let mut value = match self.method {
+            Method::MsChapV2 => {
+                let Ok(theirs) = <[u8; 16]>::try_from(challenge) else { return };
+                let hash = mschap::nt_hash(secret);
+                let response = mschap::nt_response(&theirs, &self.nonce, user, &hash);
+                self.expected =
+                    Some(mschap::authenticator_response(&hash, &response, &self.nonce, &theirs, user));
+                let mut value = self.nonce.to_vec();
+                value.extend_from_slice(&[0; 8]);
+                value.extend_from_slice(&response);
+                value.push(0);
+                value
+            }
+            _ if challenge.is_empty() => return,
+            _ => chap_md5(packet.id, secret.as_bytes(), challenge).to_vec(),
+        };
+        let mut data = vec![value.len() as u8];
+        data.append(&mut value);
+        data.extend_from_slice(user.as_bytes());
+        self.out = Some(Control { code: code::RESPONSE, id: packet.id, data: &data }.to_bytes());
+    }
+
+    /// A server that does not know the password must not be trusted (RFC 2759, section 5).
+    fn check_server(&mut self, message: &[u8]) {
+        let Some(expected) = &self.expected else { return };
+        if message.get(..expected.len()).is_some_and(|said| said.ct_eq(expected.as_bytes()).into()) {
+            self.accepted();
+        } else {
+            self.refused(
+                super::RAS_AUTHENTICATION_FAILURE,
+                b"the server could not prove that it knows the password",
+            );
+        }
+    }
+
+    fn accepted(&mut self) {
+        if self.outcome == Outcome::Pending {
+            self.outcome = Outcome::Accepted(self.identity.user.clone());
+            self.deadline = None;
+        }
+    }
+
+    fn refused(&mut self, ras: u32, message: &[u8]) {
+        self.outcome = Outcome::Refused { ras, message: printable(message) };
+        self.deadline = None;
+    }
+}
