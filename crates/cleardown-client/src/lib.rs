@@ -1,9 +1,8 @@
 //! The Rust client library: lists, makes and ends connections through the daemon, which it starts when needed.
 
 mod client;
-mod instance;
-mod secret;
+mod start;
 
+pub use cleardown_ipc::{Instance, Secret};
 pub use client::Client;
-pub use instance::{Instance, Start};
-pub use secret::Secret;
+pub use start::Start;

@@ -1,1 +1,26 @@
-//! The D-Bus interface: service side, proxies and the bus shim. The only crate that names zbus types.
+//! The D-Bus interface: service side, client side and the bus shim. The only crate that names zbus types.
+//!
+//! The daemon answers on a Unix socket of its own, peer to peer, so that nothing depends on a bus; [`server`]
+//! also answers the few `org.freedesktop.DBus` methods that make `busctl --address=`, `gdbus` and `dbus-send`
+//! work there. When a session or system bus exists, the same objects are served on it.
+//!
+//! Values are the types of `cleardown_core::view` and `request` as dictionaries (`a{sv}`), by one generic
+//! conversion through JSON ([`value`]); errors carry the whole `Error` with them ([`error`]).
+
+mod call;
+mod describe;
+mod dispatch;
+pub mod error;
+pub mod location;
+pub mod names;
+pub mod peer;
+pub mod secret;
+pub mod server;
+pub mod service;
+mod shim;
+pub mod value;
+
+pub use location::{Instance, Location};
+pub use peer::Peer;
+pub use secret::Secret;
+pub use service::{Call, Caller, Change, ProgressSink, Service};

@@ -1,0 +1,124 @@
+//! Calls on the wire: which method with which arguments, both ways.
+
+use cleardown_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+use serde_json::{Value, json};
+use zbus::{Dict, Variant};
+
+use crate::service::Call;
+use crate::{Secret, value};
+
+/// The method and the arguments of a call.
+pub(crate) fn encode(call: &Call) -> Result<(&'static str, Vec<Variant<'static>>)> {
+    Ok(match call {
+        Call::List { remembered_too, with_holders } => {
+            ("List", vec![options(&json!({"remembered": remembered_too, "holders": with_holders}))?.into()])
+        }
+        Call::Status(name) => ("Status", vec![name.clone().into()]),
+        Call::Holders(name) => ("Holders", vec![name.clone().into()]),
+        Call::Map(request, secret) => {
+            let mut options = options(request)?;
+            if let Some(secret) = secret {
+                let fd = Variant::Variant(Box::new(Variant::Fd(secret.to_pipe()?.into())));
+                let fits = options.append(Variant::from("secret"), fd);
+                debug_assert!(fits.is_ok());
+            }
+            ("Map", vec![options.into()])
+        }
+        Call::End(request) => ("End", vec![options(request)?.into()]),
+        Call::Forget(name) => ("Forget", vec![name.clone().into()]),
+        Call::Restore(names) => ("Restore", vec![names.clone().into()]),
+        Call::Version => ("Version", Vec::new()),
+        Call::Quit => ("Quit", Vec::new()),
+    })
+}
+
+fn options<T: Serialize>(request: &T) -> Result<Dict<'static, 'static>> {
+    match value::to_json(request)? {
+        Value::Object(map) => Ok(value::dict(&map)),
+        _ => Err(ErrorKind::BadParameter("not a dictionary".into()).into()),
+    }
+}
+
+/// The call of a method with arguments; none when there is no such method.
+pub(crate) fn decode(member: &str, args: Vec<Value>, secret: Option<Secret>) -> Option<Result<Call>> {
+    let mut args = args.into_iter();
+    let mut next = || args.next();
+    Some(match member {
+        "List" => {
+            let options = next().unwrap_or(Value::Null);
+            let flag = |name| options.get(name).and_then(Value::as_bool).unwrap_or(false);
+            Ok(Call::List { remembered_too: flag("remembered"), with_holders: flag("holders") })
+        }
+        "Status" => text(next()).map(Call::Status),
+        "Holders" => text(next()).map(Call::Holders),
+        "Map" => needed(next()).and_then(value::from_json).map(|request| Call::Map(request, secret)),
+        "End" => needed(next()).and_then(value::from_json).map(Call::End),
+        "Forget" => text(next()).map(Call::Forget),
+        "Restore" => next().map_or(Ok(Vec::new()), value::from_json).map(Call::Restore),
+        "Version" => Ok(Call::Version),
+        "Quit" => Ok(Call::Quit),
+        _ => return None,
+    })
+}
+
+fn needed(arg: Option<Value>) -> Result<Value> {
+    arg.ok_or_else(|| Error::from(ErrorKind::BadParameter("an argument is missing".into())))
+}
+
+fn text(arg: Option<Value>) -> Result<String> {
+    needed(arg).and_then(value::from_json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cleardown_core::request::{EndRequest, MapRequest, Name, Verb, Which};
+
+    fn round_trip(call: Call) -> Call {
+        let (member, args) = encode(&call).unwrap();
+        let args = args.iter().map(|a| value::to_value(a).unwrap()).collect();
+        decode(member, args, None).unwrap().unwrap()
+    }
+
+    #[test]
+    fn calls_survive_the_trip() {
+        let map = MapRequest {
+            name: Name::Given("z:".parse().unwrap()),
+            remote: "//fs1/projects".parse().unwrap(),
+            at: None,
+            remember: true,
+            read_only: false,
+            user: Some(r"D\eve".into()),
+            replace: false,
+            accept_host_key: None,
+            timeout_ms: 10_000,
+        };
+        match round_trip(Call::Map(map.clone(), None)) {
+            Call::Map(request, None) => assert_eq!(request, map),
+            other => panic!("{other:?}"),
+        }
+        let end = EndRequest {
+            which: Which::All,
+            verb: Verb::Wait,
+            forget: false,
+            timeout_ms: Some(5),
+            drop_reference: true,
+        };
+        match round_trip(Call::End(end.clone())) {
+            Call::End(request) => assert_eq!(request, end),
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(
+            round_trip(Call::List { remembered_too: true, with_holders: false }),
+            Call::List { remembered_too: true, with_holders: false }
+        ));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert!(decode("Dance", Vec::new(), None).is_none());
+        assert!(decode("Map", vec![json!({"name": 3})], None).unwrap().is_err());
+        assert!(decode("Status", Vec::new(), None).unwrap().is_err());
+    }
+}
