@@ -185,6 +185,7 @@ fn name(request: &Request) -> &'static str {
         Request::Drain { .. } => "writing what is pending",
         Request::Close { .. } => "logging off",
         Request::Abort => "aborting",
+        Request::Descriptors => "asking for the descriptors",
         Request::Secret => "asking for the secret",
         Request::Exit => "ending it",
         Request::Unknown => "an unknown request",

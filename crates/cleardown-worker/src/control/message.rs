@@ -67,6 +67,9 @@ pub enum Request {
     /// Give the secret back: a daemon that was restarted needs it to replace this worker some day. Answer:
     /// [`Reply::Secret`], with one descriptor unless there is no secret.
     Secret,
+    /// Give duplicates of the FUSE descriptor and the arena: a daemon that was restarted keeps them for the next
+    /// worker. Answer: [`Reply::Descriptors`], with those two descriptors, or none before [`Request::Serve`].
+    Descriptors,
     /// End the process, without draining or logging off. Answer: [`Reply::Done`], and then the end of the
     /// conversation.
     Exit,
@@ -157,6 +160,11 @@ pub enum Reply {
     /// The secret is in the descriptor beside this message, if there is one.
     Secret {
         /// Whether there is one.
+        present: bool,
+    },
+    /// The FUSE descriptor and the arena are beside this message, if there are any.
+    Descriptors {
+        /// Whether there are any.
         present: bool,
     },
     /// It could not be done.
