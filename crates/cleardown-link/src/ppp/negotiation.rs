@@ -165,11 +165,10 @@ impl<P: Policy> Negotiation<P> {
     pub fn input(&mut self, packet: Control<'_>, now: Moment) {
         match packet.code {
             code::CONFIGURE_REQUEST => self.peer_request(packet, now),
-            code::CONFIGURE_ACK => {
-                if packet.id == self.request.0 && packet.data == self.request.1 {
-                    self.run(Event::Ack, Cause::Packet(packet), now);
-                }
+            code::CONFIGURE_ACK if packet.id == self.request.0 && packet.data == self.request.1 => {
+                self.run(Event::Ack, Cause::Packet(packet), now);
             }
+            code::CONFIGURE_ACK => {}
             code::CONFIGURE_NAK | code::CONFIGURE_REJECT => self.peer_objects(packet, now),
             code::TERMINATE_REQUEST => self.run(Event::TerminateRequest, Cause::Packet(packet), now),
             code::TERMINATE_ACK => self.terminate_ack(packet, now),
