@@ -299,3 +299,104 @@ fn files(code: u32, input: &mut Input<'_>) -> Option<Option<Op>> {
         _ => return Some(None),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use zerocopy::IntoBytes;
+
+    /// A request as the kernel would send it.
+    fn request(code: u32, body: &[u8]) -> Vec<u8> {
+        let header = abi::InHeader {
+            len: (size_of::<abi::InHeader>() + body.len()) as u32,
+            opcode: code,
+            unique: 2,
+            nodeid: 1,
+            uid: 0,
+            gid: 0,
+            pid: 1,
+            total_extlen: 0,
+            padding: 0,
+        };
+        [header.as_bytes(), body].concat()
+    }
+    fn op(code: u32, body: &[u8]) -> Option<Op> {
+        match parse(&request(code, body)).unwrap().body {
+            Body::Op(op) | Body::Write(op, _) => Some(op),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn names_end_at_their_nul_and_are_checked() {
+        assert_eq!(op(opcode::LOOKUP, b"name\0"), Some(Op::Lookup { name: Bytes::from_static(b"name") }));
+        for bad in [&b"name"[..], b"\0", b"a/b\0", b""] {
+            assert_eq!(op(opcode::LOOKUP, bad), None);
+        }
+    }
+
+    #[test]
+    fn a_batch_of_forgets_has_as_many_as_it_says() {
+        let pairs = [1u64, 10, 2, 20];
+        let good = [2u32.to_ne_bytes().as_slice(), &[0; 4], pairs.as_bytes()].concat();
+        assert_eq!(op(opcode::BATCH_FORGET, &good), Some(Op::Forget(vec![(1, 10), (2, 20)])));
+        let lying = [u32::MAX.to_ne_bytes().as_slice(), &[0; 4], pairs.as_bytes()].concat();
+        assert_eq!(op(opcode::BATCH_FORGET, &lying), None);
+        assert_eq!(op(opcode::FORGET, &7u64.to_ne_bytes()), Some(Op::Forget(vec![(1, 7)])));
+    }
+
+    #[test]
+    fn the_payload_of_a_write_is_where_the_pool_expects_it() {
+        let write = abi::WriteIn {
+            fh: 5,
+            offset: 6,
+            size: 3,
+            write_flags: abi::WRITE_CACHE,
+            lock_owner: 9,
+            flags: 1,
+            padding: 0,
+        };
+        let bytes = request(opcode::WRITE, &[write.as_bytes(), b"abc"].concat());
+        let Body::Write(op, payload) = parse(&bytes).unwrap().body else { panic!("not a write") };
+        assert_eq!(&bytes[payload.clone()], b"abc");
+        assert_eq!(payload.start, crate::PAYLOAD_OFFSET);
+        let (lock_owner, data) = (None, Bytes::new());
+        assert_eq!(
+            op,
+            Op::Write { fh: 5, offset: 6, data, flags: 1, lock_owner, cache: true, kill_suid: false }
+        );
+    }
+
+    #[test]
+    fn now_wins_over_a_time_and_what_is_not_valid_is_none() {
+        let mut set = abi::SetattrIn::read_from_bytes(&[0xff; 88]).unwrap();
+        set.valid = abi::FATTR_ATIME | abi::FATTR_ATIME_NOW | abi::FATTR_MTIME;
+        (set.mtime, set.mtimensec) = (-5i64 as u64, 9);
+        let mtime = Some(SetTime::At(Time { seconds: -5, nanos: 9 }));
+        let expected = SetattrIn { atime: Some(SetTime::Now), mtime, ..SetattrIn::default() };
+        assert_eq!(setattr(&set), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn no_request_makes_it_panic(code in 0u32..60, body in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = parse(&request(code, &body));
+        }
+
+        #[test]
+        fn nor_do_bytes_at_random(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn extensions_are_cut_off(length in 0u16..40, body in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let mut bytes = request(opcode::UNLINK, &body);
+            bytes[36..38].copy_from_slice(&length.to_ne_bytes());
+            let body = parse(&bytes).unwrap().body;
+            if usize::from(length) * 8 > bytes.len() - 40 {
+                prop_assert!(matches!(body, Body::Malformed));
+            }
+        }
+    }
+}

@@ -184,3 +184,40 @@ impl Drop for PageBuffer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_begins_at_a_page_and_its_memory_comes_back() {
+        let pool = PagePool::new(8 << 20);
+        let mut buffer = pool.take(1 << 20);
+        buffer.memory()[PAYLOAD_OFFSET..PAYLOAD_OFFSET + 3].copy_from_slice(b"abc");
+        let payload = buffer.freeze(PAYLOAD_OFFSET..PAYLOAD_OFFSET + 3);
+        assert_eq!(&payload[..], b"abc");
+        assert_eq!(payload.as_ptr() as usize % PAGE, 0);
+        let second = payload.clone();
+        drop(payload);
+        assert!(pool.lock().out > 0, "a clone still holds it");
+        drop(second);
+        assert_eq!((pool.lock().out, pool.lock().idle.len()), (0, 1));
+        drop(pool.take(1 << 20));
+        assert_eq!(pool.lock().idle.len(), 1, "used again, not mapped anew");
+    }
+
+    #[test]
+    fn a_full_pool_waits_for_a_buffer_to_come_back() {
+        let pool = PagePool::new(1 << 20);
+        let held = pool.take(900 << 10).freeze(0..1);
+        let other = std::thread::spawn({
+            let pool = pool.clone();
+            move || drop(pool.take(900 << 10))
+        });
+        // It cannot have one before this one is back (or its patience ends).
+        assert!(!other.is_finished());
+        drop(held);
+        other.join().unwrap();
+        assert_eq!(pool.lock().out, 0);
+    }
+}

@@ -9,7 +9,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ struct Shared {
     copy_below: usize,
     stopping: AtomicBool,
     running: AtomicUsize,
+    /// What the first thread saw that left.
+    ending: OnceLock<Ending>,
     ended: watch::Sender<Option<Ending>>,
 }
 
@@ -86,6 +88,7 @@ impl Session {
             copy_below: config.copy_below,
             stopping: AtomicBool::new(false),
             running: AtomicUsize::new(threads),
+            ending: OnceLock::new(),
             ended: watch::Sender::new(None),
         });
         let session = Session { shared, negotiated, threads: Mutex::default() };
@@ -166,7 +169,8 @@ impl std::fmt::Debug for Session {
 impl Shared {
     /// A thread: reads and hands on until the end. The last one out tells.
     fn run(&self) {
-        let ending = self.serve();
+        let seen = self.serve();
+        let ending = *self.ending.get_or_init(|| seen);
         self.stopping.store(true, Ordering::Release);
         if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
             if ending == Ending::Detached {
