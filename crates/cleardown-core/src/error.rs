@@ -13,7 +13,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// An error: its kind, and the chain of causes from the nearest to the deepest.
 ///
 /// It crosses the IPC as data, so that every face (command line, D-Bus, C) can show it in its own way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Error {
     /// What happened.
     pub kind: ErrorKind,
@@ -23,7 +23,7 @@ pub struct Error {
 }
 
 /// What happened. Each kind has one WNet/RAS code, one exit code and, where something can be done, a hint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "of", rename_all = "snake_case")]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each variant's sentence names its fields")]

@@ -54,7 +54,7 @@ impl MapRequest {
 }
 
 /// What to do when a connection that is to end is in use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verb {
     /// Refuse, naming the holders.

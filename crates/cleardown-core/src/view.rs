@@ -107,7 +107,7 @@ impl fmt::Display for HolderKind {
 }
 
 /// One use of a connection by one process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Holder {
     /// Process id; 0 when it cannot be seen.
     pub pid: u32,
@@ -206,7 +206,7 @@ pub struct Listing {
 }
 
 /// The proof that a drive has ended: each fact was observed, not assumed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Proof {
     /// Bytes that were still to be written when the end began, and have been.
     pub flushed_bytes: u64,
@@ -221,7 +221,7 @@ pub struct Proof {
 }
 
 /// A file that lost something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Loss {
     /// The path on the share.
     pub path: String,
@@ -230,7 +230,7 @@ pub struct Loss {
 }
 
 /// A connection that has ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ended {
     /// Its name.
     pub name: String,
