@@ -58,7 +58,13 @@ impl MemoryFile {
 
     fn end(&self) {
         if !self.closed.swap(true, Ordering::Relaxed) {
-            self.session.server.tree().close(self.ino);
+            let mut tree = self.session.server.tree();
+            if let Ok(node) = tree.node(self.ino) {
+                node.locks.forget_handle(self.session.id, self.handle);
+            }
+            tree.close(self.ino);
+            drop(tree);
+            self.session.server.freed.notify_waiters();
         }
     }
 }
@@ -163,7 +169,11 @@ impl File for MemoryFile {
                 let owner = (self.session.id, owner);
                 loop {
                     let freed = self.session.server.freed.notified();
-                    if self.session.server.tree().node(self.ino)?.locks.take(owner, offset, len, kind) {
+                    let taken = {
+                        let mut tree = self.session.server.tree();
+                        tree.node(self.ino)?.locks.take(owner, self.handle, offset, len, kind)
+                    };
+                    if taken {
                         return Ok(());
                     }
                     if !wait {

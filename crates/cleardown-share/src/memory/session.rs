@@ -137,6 +137,8 @@ impl Session {
     }
 
     async fn pass(&self, delay: Duration) -> ShareResult<()> {
+        // Without a network nothing else would ever yield.
+        tokio::task::consume_budget().await;
         let mut line = self.line.subscribe();
         let mut elapsed = delay.is_zero();
         let timer = tokio::time::sleep(delay);
