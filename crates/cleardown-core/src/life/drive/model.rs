@@ -42,8 +42,10 @@ struct World {
     /// Two callers of the model, and the one of [`World::course`].
     callers: [Call; 3],
     opener: Asking,
-    /// A caller wanted force, or daemon and worker died together: then loss is allowed.
+    /// A caller wanted force: then loss is allowed.
     loss_allowed: bool,
+    /// Daemon and worker died together, and with them what was dirty; nobody can name it any more.
+    destroyed: bool,
     faults: u8,
     /// The first broken promise.
     broken: Option<&'static str>,
@@ -139,6 +141,7 @@ impl World {
             ],
             opener: Asking::Waiting,
             loss_allowed: false,
+            destroyed: false,
             faults,
             broken: None,
         };
@@ -224,7 +227,7 @@ impl World {
                 self.promise(!proof.mount_gone || !self.mounted, "mount gone is true");
                 self.promise(!proof.worker_reaped || !self.worker, "worker reaped is true");
                 self.promise(!proof.session_closed || !self.session, "session closed is true");
-                self.promise(!proof.acknowledged || !self.dirty, "acknowledged is true");
+                self.promise(!proof.acknowledged || !(self.dirty || self.destroyed), "acknowledged is true");
                 self.promise(self.dirty == !ended.lost.is_empty(), "every loss is named");
                 if result.as_ref().is_ok_and(Done::is_proven) {
                     let clean = !self.mounted && !self.worker && !self.session && !self.dirty && !self.folder;
@@ -263,7 +266,7 @@ impl World {
         if self.drive.is_none() {
             // Nobody else has the descriptor and the data.
             self.kernel_closes();
-            self.loss_allowed |= self.dirty;
+            self.destroyed |= std::mem::take(&mut self.dirty);
         }
     }
 
@@ -449,7 +452,7 @@ impl World {
         self.opener = Asking::Done;
         if !self.worker {
             self.kernel_closes();
-            self.loss_allowed |= self.dirty;
+            self.destroyed |= std::mem::take(&mut self.dirty);
         }
         Some(())
     }
