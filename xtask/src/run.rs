@@ -1,0 +1,69 @@
+//! Running programs, loudly.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// A command's outcome; the error is a sentence for the person at the terminal.
+pub(crate) type Outcome = Result<(), String>;
+
+pub(crate) fn failed(why: impl Into<String>) -> Outcome {
+    Err(why.into())
+}
+
+/// The workspace's folder.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}
+
+/// A path in the target folder.
+pub(crate) fn target(path: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join(path)
+}
+
+/// Says what comes, does it, and says how long it took.
+pub(crate) fn step(what: &str, doing: impl FnOnce() -> Outcome) -> Outcome {
+    eprintln!("==> {what}");
+    let started = Instant::now();
+    doing().map_err(|why| format!("{what}: {why}"))?;
+    eprintln!("    done in {} s", started.elapsed().as_secs());
+    Ok(())
+}
+
+pub(crate) fn cargo(args: &[&str]) -> Outcome {
+    cargo_with(&[], args)
+}
+
+/// Runs cargo with more environment.
+pub(crate) fn cargo_with(environment: &[(&str, &str)], args: &[&str]) -> Outcome {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(args).current_dir(root()).envs(environment.iter().copied());
+    // `cargo run` tells us about the package xtask; that is of no concern to what we run, and would rebuild it.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
+            command.env_remove(name);
+        }
+    }
+    wait(&mut command)
+}
+
+pub(crate) fn program(path: &Path, args: &[&str]) -> Outcome {
+    wait(Command::new(path).args(args).current_dir(root()))
+}
+
+/// True when the program can be started and says yes.
+pub(crate) fn succeeds(program: &str, args: &[&str]) -> bool {
+    let quiet = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    quiet.is_ok_and(|status| status.success())
+}
+
+fn wait(command: &mut Command) -> Outcome {
+    let name = command.get_program().to_string_lossy().into_owned();
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => failed(format!("{name}: {status}")),
+        Err(error) => failed(format!("{name} cannot be started: {error}")),
+    }
+}

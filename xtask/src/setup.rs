@@ -1,0 +1,83 @@
+//! What the tests need and a bare Debian lacks.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::run::{Outcome, failed, step};
+
+/// A program, and the Debian package that brings it.
+const NEEDED: &[(&str, &str)] = &[
+    ("smbd", "samba"),
+    ("smbclient", "smbclient"),
+    ("sshd", "openssh-server"),
+    ("ssh-keygen", "openssh-client"),
+    ("fusermount3", "fuse3"),
+    ("dbus-daemon", "dbus"),
+    ("busctl", "systemd"),
+    ("gdbus", "libglib2.0-bin"),
+    ("nft", "nftables"),
+    ("ip", "iproute2"),
+    ("getfattr", "attr"),
+    ("setpriv", "util-linux"),
+    ("ps", "procps"),
+    ("git", "git"),
+];
+
+pub(crate) fn setup() -> Outcome {
+    let missing: Vec<&str> =
+        NEEDED.iter().filter(|(program, _)| !is_installed(program)).map(|(_, package)| *package).collect();
+    if !missing.is_empty() {
+        if !is_root() || !Path::new("/usr/bin/apt-get").exists() {
+            return failed(format!("please install {} (or run this as root on Debian)", missing.join(", ")));
+        }
+        step(&format!("install {}", missing.join(", ")), || {
+            apt(&["update", "-q"])?;
+            let mut args = vec!["install", "-q", "-y", "--no-install-recommends"];
+            args.extend(missing);
+            apt(&args)
+        })?;
+    }
+    allow_fuse();
+    Ok(())
+}
+
+/// Debian gives everybody /dev/fuse; a bare container may have it for root only, or not at all.
+fn allow_fuse() {
+    let device = Path::new("/dev/fuse");
+    if !device.exists() {
+        let _ = Command::new("mknod").args(["/dev/fuse", "c", "10", "229"]).status();
+    }
+    let _ = fs::set_permissions(device, fs::Permissions::from_mode(0o666));
+}
+
+fn apt(args: &[&str]) -> Outcome {
+    // Servers are started by the tests, never by their installation.
+    let policy = Path::new("/usr/sbin/policy-rc.d");
+    let ours = !policy.exists();
+    if ours {
+        let _ = fs::write(policy, "#!/bin/sh\nexit 101\n");
+        let _ = fs::set_permissions(policy, fs::Permissions::from_mode(0o755));
+    }
+    let status = Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").status();
+    if ours {
+        let _ = fs::remove_file(policy);
+    }
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => failed(format!("apt-get: {status}")),
+        Err(error) => failed(format!("apt-get: {error}")),
+    }
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let folders = path.split(':').chain(["/usr/sbin", "/sbin", "/usr/local/sbin"]);
+    folders.into_iter().any(|folder| Path::new(folder).join(program).exists())
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
+}
