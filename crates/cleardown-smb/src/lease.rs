@@ -1,0 +1,239 @@
+//! Leases and oplocks: what may be cached, and who is told when that ends (MS-SMB2 3.2.5.19).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::BufMut;
+use cleardown_share::{Event, Lease, SharePath};
+use parking_lot::Mutex;
+
+use crate::core::Core;
+use crate::link::Link;
+use crate::random;
+use crate::wire::create::{OPLOCK_BATCH, OPLOCK_EXCLUSIVE, OPLOCK_LEVEL_II, OPLOCK_NONE, lease};
+use crate::wire::frame::Frame;
+use crate::wire::{Bits, Command, FileId, HEADER, Malformed};
+
+/// How long the drive has for dropping what a broken lease covered.
+const BREAK_DEADLINE: Duration = Duration::from_secs(2);
+
+/// A lease key: one per file that is open here, so that our own opens do not break each other's leases.
+pub(crate) type Key = [u8; 16];
+
+struct Entry {
+    path: SharePath,
+    state: u32,
+    opens: usize,
+}
+
+/// An acknowledgement that the server waits for.
+enum Due {
+    Lease { key: Key, state: u32 },
+    Oplock { file: FileId, level: u8 },
+}
+
+#[derive(Default)]
+struct Table {
+    by_key: HashMap<Key, Entry>,
+    by_path: HashMap<SharePath, Key>,
+    due: HashMap<u64, (Due, Weak<Link>)>,
+}
+
+/// The leases of one share.
+#[derive(Default)]
+pub(crate) struct Leases {
+    table: Mutex<Table>,
+}
+
+/// What lease state bits mean for a drive.
+pub(crate) fn meaning(state: u32) -> Lease {
+    Lease {
+        read: state & lease::READ != 0,
+        write: state & lease::WRITE != 0,
+        handle: state & lease::HANDLE != 0,
+    }
+}
+
+/// An oplock said as lease state.
+pub(crate) fn of_oplock(level: u8) -> u32 {
+    match level {
+        OPLOCK_LEVEL_II => lease::READ,
+        OPLOCK_EXCLUSIVE => lease::READ | lease::WRITE,
+        OPLOCK_BATCH => lease::READ | lease::WRITE | lease::HANDLE,
+        _ => 0,
+    }
+}
+
+impl Leases {
+    /// The key of a file that is open here.
+    pub(crate) fn key(&self, path: &SharePath) -> Option<Key> {
+        self.table.lock().by_path.get(path).copied()
+    }
+
+    /// The key of a path, for one more open; a new one if there is none. Every call is paired with one of
+    /// [`Leases::release`].
+    pub(crate) fn acquire(&self, path: &SharePath) -> Key {
+        let mut table = self.table.lock();
+        let key = *table.by_path.entry(path.clone()).or_insert_with(random);
+        let entry = table.by_key.entry(key).or_insert(Entry { path: path.clone(), state: 0, opens: 0 });
+        entry.opens += 1;
+        key
+    }
+
+    /// One open less.
+    pub(crate) fn release(&self, key: &Key) {
+        let mut table = self.table.lock();
+        let Some(entry) = table.by_key.get_mut(key) else { return };
+        entry.opens -= 1;
+        if entry.opens == 0
+            && let Some(entry) = table.by_key.remove(key)
+            && table.by_path.get(&entry.path) == Some(key)
+        {
+            table.by_path.remove(&entry.path);
+        }
+    }
+
+    /// The path now names another file: opens to come get a key of their own.
+    pub(crate) fn forget_path(&self, path: &SharePath) {
+        self.table.lock().by_path.remove(path);
+    }
+
+    /// What an open was granted.
+    pub(crate) fn granted(&self, key: &Key, state: u32) {
+        if let Some(entry) = self.table.lock().by_key.get_mut(key) {
+            entry.state = state;
+        }
+    }
+
+    /// How many files are open at a path or below it.
+    pub(crate) fn opens(&self, path: &SharePath) -> usize {
+        let table = self.table.lock();
+        table.by_path.get(path).and_then(|key| table.by_key.get(key)).map_or(0, |entry| entry.opens)
+    }
+
+    /// A file or folder was renamed by us: what is open below it has moved with it.
+    pub(crate) fn moved(&self, from: &SharePath, to: &SharePath) {
+        let mut table = self.table.lock();
+        table.by_path.remove(to);
+        let moved: Vec<SharePath> =
+            table.by_path.keys().filter(|path| path.starts_with(from)).cloned().collect();
+        for old in moved {
+            let new = rebase(&old, from, to);
+            if let Some(key) = table.by_path.remove(&old) {
+                if let Some(entry) = table.by_key.get_mut(&key) {
+                    entry.path = new.clone();
+                }
+                table.by_path.insert(new, key);
+            }
+        }
+    }
+
+    /// All are gone with the link.
+    pub(crate) fn lost(&self) {
+        let mut table = self.table.lock();
+        table.due.clear();
+        for entry in table.by_key.values_mut() {
+            entry.state = 0;
+        }
+    }
+}
+
+/// `path`, which is at or below `from`, where it is once `from` has become `to`.
+pub(crate) fn rebase(path: &SharePath, from: &SharePath, to: &SharePath) -> SharePath {
+    let depth = from.components().count();
+    path.components().skip(depth).fold(to.clone(), |at, name| at.join(name).unwrap_or(at))
+}
+
+/// Makes a link tell the share what the server breaks.
+pub(crate) fn listen(core: &Arc<Core>, link: &Arc<Link>) {
+    let (core, weak) = (Arc::downgrade(core), Arc::downgrade(link));
+    let _ = link.connection.on_break.set(Box::new(move |message| {
+        if let Some(core) = core.upgrade()
+            && let Err(Malformed) = core.broken(&message, &weak)
+        {
+            tracing::warn!("the server sent a break that makes no sense");
+        }
+    }));
+}
+
+impl Core {
+    /// Handles an OPLOCK_BREAK notification: of a lease (2.2.23.2) or of an oplock (2.2.23.1).
+    fn broken(self: &Arc<Self>, message: &[u8], link: &Weak<Link>) -> Result<(), Malformed> {
+        let body = message.get(HEADER..).ok_or(Malformed)?;
+        match body.u16(0)? {
+            44 => {
+                let key: Key = body.array(8)?;
+                let state = body.u32(28)?;
+                let due = (body.u32(4)? & 1 != 0).then_some(Due::Lease { key, state });
+                let path = {
+                    let mut table = self.leases.table.lock();
+                    table.by_key.get_mut(&key).map(|entry| {
+                        entry.state = state;
+                        entry.path.clone()
+                    })
+                };
+                self.tell(path, meaning(state), due, link);
+            }
+            24 => {
+                let file = FileId(body.array(8)?);
+                // We never keep more than level II.
+                let level = body.u8(2)?.min(OPLOCK_LEVEL_II);
+                let (path, had) = self.files.path_of(file).map_or((None, OPLOCK_NONE), |(p, l)| (Some(p), l));
+                let due = (had != OPLOCK_LEVEL_II).then_some(Due::Oplock { file, level });
+                self.tell(path, meaning(of_oplock(level)), due, link);
+            }
+            _ => return Err(Malformed),
+        }
+        Ok(())
+    }
+
+    /// Tells the drive, and acknowledges when it is done, or in time.
+    fn tell(self: &Arc<Self>, path: Option<SharePath>, lease: Lease, due: Option<Due>, link: &Weak<Link>) {
+        let ticket = due.map(|due| {
+            let ticket = self.next_serial();
+            self.leases.table.lock().due.insert(ticket, (due, link.clone()));
+            ticket
+        });
+        match path {
+            Some(path) => self.emit(Event::LeaseBroken { path, lease, ticket }),
+            None => return ticket.into_iter().for_each(|ticket| self.acknowledge(ticket)),
+        }
+        if let Some(ticket) = ticket {
+            let core = Arc::downgrade(self);
+            self.runtime.spawn(async move {
+                tokio::time::sleep(BREAK_DEADLINE).await;
+                if let Some(core) = core.upgrade() {
+                    core.acknowledge(ticket);
+                }
+            });
+        }
+    }
+
+    /// Acknowledges a break, once.
+    pub(crate) fn acknowledge(&self, ticket: u64) {
+        let Some((due, link)) = self.leases.table.lock().due.remove(&ticket) else { return };
+        let Some(link) = link.upgrade() else { return };
+        let frame = Frame::one(Command::OplockBreak, link.tree, |body| match due {
+            Due::Lease { key, state } => {
+                body.put_u16_le(36);
+                body.put_bytes(0, 6);
+                body.put_slice(&key);
+                body.put_u32_le(state);
+                body.put_u64_le(0);
+            }
+            Due::Oplock { file, level } => {
+                body.put_u16_le(24);
+                body.put_u8(level);
+                body.put_bytes(0, 5);
+                body.put_slice(&file.0);
+            }
+        });
+        self.runtime.spawn(async move {
+            let deadline = Instant::now() + BREAK_DEADLINE;
+            if let Err(error) = link.call_one(frame, deadline).await {
+                tracing::debug!(%error, "a lease break could not be acknowledged");
+            }
+        });
+    }
+}

@@ -1,0 +1,418 @@
+//! The share as drives see it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use cleardown_core::{Error, ErrorKind};
+use cleardown_share::{
+    Access, Attr, Capabilities, DirEntry, Disposition, Event, FileKind, OpenHow, Opened, RenameHow,
+    SessionInfo, SetAttr, Share, ShareError, SharePath, ShareResult, StatFs,
+};
+use tokio::sync::mpsc;
+
+use crate::config::Config;
+use crate::core::{Core, State, closed, once, retry};
+use crate::create::{Compound, read_link, stat};
+use crate::file::{At, Handle, SmbFile};
+use crate::link::{Link, Target, reach};
+use crate::wire::create::{
+    Create, Created, Durable, LeaseWish, OPLOCK_BATCH, OPLOCK_LEASE, OPLOCK_NONE, access, disposition, lease,
+    option,
+};
+use crate::wire::frame::Frame;
+use crate::wire::info::{self, attribute, class};
+use crate::wire::{Bits, Command, ioctl, request};
+use crate::{dir, lease as leases, names, random, reconnect, remove, rename, status};
+
+/// A share on an SMB server.
+pub struct SmbShare {
+    core: Arc<Core>,
+    capabilities: Capabilities,
+}
+
+/// Connects to a share and checks that the folder below it, if the remote name has one, exists.
+///
+/// # Errors
+/// `UnknownHost`, `NoRoute`, `Refused`, `Timeout`, `Authentication`, `AccessDenied`, `NoSuchShare`, `Protocol`,
+/// `ServerGone`; `BadRemoteName` for a folder that SMB cannot say.
+pub async fn connect(config: Config) -> Result<SmbShare, Error> {
+    let deadline = Instant::now() + config.timeout;
+    let client = random();
+    let remote = &config.remote;
+    let mut folder = Vec::new();
+    for name in remote.path.split('/').filter(|name| !name.is_empty()) {
+        if !folder.is_empty() {
+            folder.push(u16::from(b'\\'));
+        }
+        names::encode(name.as_bytes(), &mut folder)
+            .map_err(|_| Error::from(ErrorKind::BadRemoteName(remote.to_string())))?;
+    }
+    let target = Target {
+        host: remote.host.clone(),
+        port: remote.port_or_default(),
+        share: remote.share.clone(),
+        folder,
+    };
+    let link = Arc::new(reach(&config, client, &target, 0, 1, deadline).await?);
+    let capabilities = look(&config, &link, &target, deadline).await?;
+    let core = Core::new(config, client, target, link.clone());
+    leases::listen(&core, &link);
+    reconnect::supervise(&core, link);
+    Ok(SmbShare { core, capabilities })
+}
+
+/// Looks at the root: whether it is there, and what the file system behind it can do.
+async fn look(
+    config: &Config,
+    link: &Link,
+    target: &Target,
+    deadline: Instant,
+) -> Result<Capabilities, Error> {
+    let mut create = Create::open(&target.folder, access::READ_ATTRIBUTES);
+    create.options = option::DIRECTORY;
+    let result = async {
+        let compound = Compound::new(link, &create).query_fs(class::FS_ATTRIBUTE, 256);
+        compound.run(deadline).await?.output()
+    };
+    let name = config.remote.to_string();
+    let flags = match result.await {
+        Ok(output) => output.u32(0).unwrap_or(0),
+        Err(error) => {
+            let kind = match error.errno {
+                libc::ENOENT | libc::ENOTDIR => ErrorKind::NoSuchShare(name),
+                libc::EACCES => ErrorKind::AccessDenied(name),
+                libc::ETIMEDOUT => {
+                    ErrorKind::Timeout { server: target.host.clone(), during: "opening the share".into() }
+                }
+                _ if error.transport => ErrorKind::ServerGone(target.host.clone()),
+                _ => ErrorKind::Protocol { server: target.host.clone(), why: error.status.clone() },
+            };
+            return Err(Error::from(kind).because(error));
+        }
+    };
+    Ok(capabilities(config, link, flags))
+}
+
+/// File-system attributes (MS-FSCC 2.5.1).
+mod fs {
+    pub(super) const SPARSE: u32 = 0x40;
+    pub(super) const REPARSE_POINTS: u32 = 0x80;
+    pub(super) const READ_ONLY: u32 = 0x8_0000;
+    pub(super) const HARD_LINKS: u32 = 0x40_0000;
+}
+
+fn capabilities(config: &Config, link: &Link, flags: u32) -> Capabilities {
+    let has = |flag: u32, capability: Capabilities| {
+        if flags & flag != 0 { capability } else { Capabilities::empty() }
+    };
+    let can_write = link.share.access & (access::WRITE_DATA | access::APPEND_DATA) != 0;
+    let read_only = config.read_only || !can_write || flags & fs::READ_ONLY != 0;
+    Capabilities::RENAME_REPLACES
+        | Capabilities::OPEN_FILES_MOVE
+        | Capabilities::LOCKS
+        | Capabilities::ALLOCATE
+        | Capabilities::COPY
+        | Capabilities::CASE_INSENSITIVE
+        | Capabilities::LEASES
+        | Capabilities::CHANGE_NOTIFY
+        | Capabilities::HARD_LINKS
+        | has(fs::SPARSE, Capabilities::SPARSE)
+        | has(fs::REPARSE_POINTS, Capabilities::SYMLINKS)
+        | if read_only { Capabilities::READ_ONLY } else { Capabilities::empty() }
+}
+
+/// A CREATE for reading or writing a file.
+pub(crate) fn create_for(path: &[u16], how: Access) -> Create<'_> {
+    let mut rights = access::READ_ATTRIBUTES | access::SYNCHRONIZE;
+    if how.contains(Access::READ) {
+        rights |= access::READ_DATA | access::READ_EA;
+    }
+    if how.contains(Access::WRITE) {
+        rights |= access::WRITE_DATA | access::APPEND_DATA | access::WRITE_ATTRIBUTES;
+    }
+    Create { options: option::NON_DIRECTORY, ..Create::open(path, rights) }
+}
+
+impl Core {
+    /// The lease under which this path is open here, for opens that should not break it.
+    pub(crate) fn own_lease(&self, link: &Link, path: &SharePath) -> Option<LeaseWish> {
+        let key = self.leases.key(path).filter(|_| link.negotiated.leasing)?;
+        Some(LeaseWish { key, state: 0, v2: link.negotiated.is_smb3() })
+    }
+
+    /// What to ask for when a file is opened: lease or oplock, and with it a durable handle.
+    pub(crate) fn caching<'a>(
+        &self,
+        link: &Link,
+        mut create: Create<'a>,
+        key: [u8; 16],
+        create_id: [u8; 16],
+        wish: bool,
+    ) -> Create<'a> {
+        let is_smb3 = link.negotiated.is_smb3();
+        if link.negotiated.leasing {
+            let state = match wish {
+                true if create.access & access::WRITE_DATA != 0 => lease::READ | lease::WRITE | lease::HANDLE,
+                true => lease::READ | lease::HANDLE,
+                false => 0,
+            };
+            create.lease = Some(LeaseWish { key, state, v2: is_smb3 });
+        } else if wish {
+            create.oplock = OPLOCK_BATCH;
+        }
+        if wish {
+            create.durable =
+                Some(if is_smb3 { Durable::WishV2 { create: create_id } } else { Durable::WishV1 });
+        }
+        create.id = true;
+        create
+    }
+}
+
+impl SmbShare {
+    async fn open_file(&self, path: &SharePath, how: OpenHow) -> ShareResult<Opened> {
+        let core = &self.core;
+        if how.access.contains(Access::WRITE) || how.disposition != Disposition::Open {
+            core.may_write()?;
+        }
+        let wire = core.wire_path(path)?;
+        let create_id = random();
+        let mut key = core.leases.acquire(path);
+        let mut release = Release { core, key: Some(key) };
+        let is_idempotent = how.disposition != Disposition::CreateNew;
+        let mut attempt = core.attempt();
+        let (created, link) = loop {
+            let link = attempt.link().await?;
+            let mut create = create_for(&wire, how.access);
+            create.disposition = wanted(how.disposition);
+            create.attributes = if how.mode & 0o222 == 0 { attribute::READ_ONLY } else { attribute::NORMAL };
+            let create = core.caching(&link, create, key, create_id, how.lease);
+            match open_once(&link, create, attempt.deadline).await {
+                Ok(created) => break (created, link),
+                Err(error) if is_idempotent && attempt.again(&link, &error) => {}
+                // The path names another file than the one that has our lease: it gets a lease of its own.
+                Err(error)
+                    if status::is(&error, status::INVALID_PARAMETER) && core.leases.opens(path) > 1 =>
+                {
+                    core.leases.forget_path(path);
+                    drop(release);
+                    key = core.leases.acquire(path);
+                    release = Release { core, key: Some(key) };
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        release.key = None;
+        Ok(self.opened(path, how.access, &created, &link, key, create_id))
+    }
+
+    fn opened(
+        &self,
+        path: &SharePath,
+        access: Access,
+        created: &Created,
+        link: &Link,
+        key: [u8; 16],
+        create_id: [u8; 16],
+    ) -> Opened {
+        let core = &self.core;
+        let state = match created.oplock {
+            OPLOCK_LEASE => created.lease.unwrap_or(0),
+            level => leases::of_oplock(level),
+        };
+        core.leases.granted(&key, state);
+        let at = At {
+            file: created.file,
+            generation: link.generation,
+            oplock: if created.oplock == OPLOCK_LEASE { OPLOCK_NONE } else { created.oplock },
+            durable: created.durable,
+        };
+        let handle = Handle::new(core.clone(), path.clone(), access, key, create_id, created.id, at);
+        Opened {
+            file: Arc::new(SmbFile(handle)),
+            attr: created.into(),
+            lease: leases::meaning(state),
+            created: created.action == Created::ACTION_CREATED,
+        }
+    }
+}
+
+/// Gives a lease key back if the open that acquired it fails.
+struct Release<'a> {
+    core: &'a Core,
+    key: Option<[u8; 16]>,
+}
+
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = &self.key {
+            self.core.leases.release(key);
+        }
+    }
+}
+
+fn wanted(how: Disposition) -> u32 {
+    match how {
+        Disposition::Open => disposition::OPEN,
+        Disposition::CreateNew => disposition::CREATE,
+        Disposition::OpenOrCreate => disposition::OPEN_IF,
+        Disposition::Truncate => disposition::OVERWRITE,
+        Disposition::CreateOrTruncate => disposition::OVERWRITE_IF,
+    }
+}
+
+/// One CREATE.
+pub(crate) async fn open_once(link: &Link, create: Create<'_>, deadline: Instant) -> ShareResult<Created> {
+    let frame = Frame::one(Command::Create, link.tree, |body| create.body(body));
+    let reply = link.call_one(frame, deadline).await?;
+    Ok(Created::read(reply.ok()?)?)
+}
+
+#[async_trait]
+impl Share for SmbShare {
+    fn session(&self) -> SessionInfo {
+        self.core.last_info.lock().clone()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn transfer_size(&self) -> u32 {
+        self.core.current().map_or(65536, |link| link.chunk(false).min(link.chunk(true)))
+    }
+
+    fn events(&self) -> Option<mpsc::Receiver<Event>> {
+        self.core.take_events()
+    }
+
+    fn lease_break_done(&self, ticket: u64) {
+        self.core.acknowledge(ticket);
+    }
+
+    async fn stat(&self, path: &SharePath) -> ShareResult<Attr> {
+        let wire = self.core.wire_path(path)?;
+        retry!(self.core, |link, deadline| Ok(stat(&link, &wire, deadline).await?.0))
+    }
+
+    async fn list(&self, path: &SharePath, into: mpsc::Sender<Vec<DirEntry>>) -> ShareResult<()> {
+        dir::list(&self.core, path, into).await
+    }
+
+    async fn open(&self, path: &SharePath, how: OpenHow) -> ShareResult<Opened> {
+        self.open_file(path, how).await
+    }
+
+    async fn create_dir(&self, path: &SharePath, _mode: u32) -> ShareResult<Attr> {
+        self.core.may_write()?;
+        let wire = self.core.wire_path(path)?;
+        let mut create = Create::open(&wire, access::READ_ATTRIBUTES);
+        create.disposition = disposition::CREATE;
+        create.options = option::DIRECTORY;
+        create.attributes = attribute::NORMAL;
+        create.id = true;
+        once!(self.core, |link, deadline| {
+            let answers = Compound::new(&link, &create).run(deadline).await?;
+            Ok(Attr { kind: FileKind::Dir, ..Attr::from(&answers.created) })
+        })
+    }
+
+    async fn remove_file(&self, path: &SharePath) -> ShareResult<()> {
+        remove::remove(&self.core, path, option::NON_DIRECTORY).await
+    }
+
+    async fn remove_dir(&self, path: &SharePath) -> ShareResult<()> {
+        remove::remove(&self.core, path, option::DIRECTORY).await
+    }
+
+    async fn rename(&self, from: &SharePath, to: &SharePath, how: RenameHow) -> ShareResult<()> {
+        rename::rename(&self.core, from, to, how).await
+    }
+
+    async fn hard_link(&self, from: &SharePath, to: &SharePath) -> ShareResult<Attr> {
+        self.core.may_write()?;
+        let (from, to) = (self.core.wire_path(from)?, self.core.wire_path(to)?);
+        let create = Create::open(&from, access::READ_ATTRIBUTES | access::WRITE_ATTRIBUTES);
+        once!(self.core, |link, deadline| {
+            let compound = Compound::new(&link, &create).set(class::LINK, &info::rename(&to, 0)).attributes();
+            let mut answers = compound.run(deadline).await?;
+            answers.done()?;
+            Ok(answers.attributes()?.0)
+        })
+    }
+
+    async fn symlink(&self, path: &SharePath, target: &[u8]) -> ShareResult<Attr> {
+        self.core.may_write()?;
+        if !self.capabilities.contains(Capabilities::SYMLINKS) {
+            return Err(ShareError::unsupported("symbolic links on this server"));
+        }
+        let wire = self.core.wire_path(path)?;
+        let data = ioctl::symlink(&rename::link_target(target)?);
+        let rights = access::WRITE_ATTRIBUTES | access::READ_ATTRIBUTES | access::DELETE;
+        let mut create = Create::open(&wire, rights);
+        create.disposition = disposition::CREATE;
+        create.options |= option::NON_DIRECTORY;
+        create.attributes = attribute::NORMAL;
+        once!(self.core, |link, deadline| {
+            let compound = Compound::new(&link, &create).control(ioctl::SET_REPARSE_POINT, &data, 0);
+            if let Err(error) = compound.run(deadline).await?.done() {
+                remove::delete(&self.core, &link, path, &wire, option::NON_DIRECTORY, deadline).await?;
+                return Err(error);
+            }
+            Ok(stat(&link, &wire, deadline).await?.0)
+        })
+    }
+
+    async fn read_link(&self, path: &SharePath) -> ShareResult<Vec<u8>> {
+        let wire = self.core.wire_path(path)?;
+        retry!(self.core, |link, deadline| read_link(&link, &wire, deadline).await)
+    }
+
+    async fn set_attr(&self, path: &SharePath, set: &SetAttr) -> ShareResult<Attr> {
+        self.core.may_write()?;
+        crate::attr::set_path(&self.core, path, set).await
+    }
+
+    async fn stat_fs(&self) -> ShareResult<StatFs> {
+        let wire = self.core.wire_path(&SharePath::root())?;
+        let create = Create::open(&wire, access::READ_ATTRIBUTES);
+        retry!(self.core, |link, deadline| {
+            let mut answers =
+                Compound::new(&link, &create).query_fs(class::FS_FULL_SIZE, 32).run(deadline).await?;
+            Ok(info::full_size(&answers.output()?)?)
+        })
+    }
+
+    async fn probe(&self) -> ShareResult<Duration> {
+        let start = Instant::now();
+        retry!(self.core, |link, deadline| {
+            link.call_one(Frame::one(Command::Echo, link.tree, request::empty), deadline).await?.ok()?;
+            Ok(start.elapsed())
+        })
+    }
+
+    async fn close(&self) -> ShareResult<bool> {
+        let State::Up(link) = self.core.state.send_replace(State::Closed) else { return Ok(false) };
+        let deadline = Instant::now() + self.core.config.request_timeout;
+        for handle in self.core.files.all() {
+            let at = *handle.at.lock();
+            if at.generation == link.generation {
+                link.close_file(at.file, deadline).await;
+            }
+        }
+        Ok(link.leave(deadline).await)
+    }
+
+    fn abort(&self) {
+        if let State::Up(link) = self.core.state.send_replace(State::Closed) {
+            link.connection.kill(&closed().status);
+        }
+    }
+}
+
+impl Drop for SmbShare {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}

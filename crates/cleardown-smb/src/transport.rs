@@ -1,0 +1,161 @@
+//! The socket: frames out from whoever has one, frames in to the one reader.
+//!
+//! A caller whose frame finds nobody else writing sends it itself, with one system call and no change of thread.
+//! Only what the socket does not take at once is left to the writer task.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use bytes::{Buf, Bytes, BytesMut};
+use parking_lot::Mutex;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+/// Frames that wait for the socket. Credits bound them: every request in here has paid some.
+#[derive(Default)]
+struct Queue {
+    chunks: VecDeque<Bytes>,
+    /// Somebody is writing; what is queued is theirs to send.
+    busy: bool,
+}
+
+/// A connected socket.
+pub(crate) struct Transport {
+    stream: TcpStream,
+    queue: Mutex<Queue>,
+    writable: Notify,
+}
+
+/// Buffers that go into one system call.
+const GATHER: usize = 32;
+/// What is read at once when no large frame is expected.
+const SMALL: usize = 16 * 1024;
+
+impl Transport {
+    pub(crate) fn new(stream: TcpStream) -> io::Result<Transport> {
+        stream.set_nodelay(true)?;
+        Ok(Transport { stream, queue: Mutex::default(), writable: Notify::new() })
+    }
+
+    /// Sends a frame (its head, and a payload that is not copied), or queues it.
+    pub(crate) fn send(&self, head: Bytes, payload: Bytes) -> io::Result<()> {
+        let mut chunks = VecDeque::from([head, payload]);
+        chunks.retain(|chunk| !chunk.is_empty());
+        {
+            let mut queue = self.queue.lock();
+            if queue.busy {
+                queue.chunks.append(&mut chunks);
+                return Ok(());
+            }
+            queue.busy = true;
+        }
+        let result = self.push(&mut chunks);
+        let mut queue = self.queue.lock();
+        if chunks.is_empty() && queue.chunks.is_empty() {
+            queue.busy = false;
+        } else {
+            // Still busy: the writer task owns the socket now.
+            chunks.append(&mut queue.chunks);
+            queue.chunks = chunks;
+            self.writable.notify_one();
+        }
+        result
+    }
+
+    /// Writes as much as the socket takes now.
+    fn push(&self, chunks: &mut VecDeque<Bytes>) -> io::Result<()> {
+        while !chunks.is_empty() {
+            let mut slices = [IoSlice::new(&[]); GATHER];
+            let count = chunks.len().min(GATHER);
+            for (slice, chunk) in slices.iter_mut().zip(chunks.iter()) {
+                *slice = IoSlice::new(chunk);
+            }
+            match self.stream.try_write_vectored(&slices[..count]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(sent) => advance(chunks, sent),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what is left over whenever the socket has room; ends with the socket's error.
+    pub(crate) async fn write_rest(&self) -> io::Error {
+        loop {
+            self.writable.notified().await;
+            loop {
+                if let Err(error) = self.stream.writable().await {
+                    return error;
+                }
+                let mut chunks = std::mem::take(&mut self.queue.lock().chunks);
+                let result = self.push(&mut chunks);
+                let mut queue = self.queue.lock();
+                chunks.append(&mut queue.chunks);
+                queue.chunks = chunks;
+                if let Err(error) = result {
+                    return error;
+                }
+                if queue.chunks.is_empty() {
+                    queue.busy = false;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The next frame, without its length word. A large one is read straight into a buffer of its size.
+    pub(crate) async fn receive(&self, buffer: &mut BytesMut) -> io::Result<BytesMut> {
+        loop {
+            let wanted = match buffer.first_chunk::<4>() {
+                Some([0, length @ ..]) => {
+                    let [a, b, c] = length.map(usize::from);
+                    4 + (a << 16 | b << 8 | c)
+                }
+                Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "no SMB frame")),
+                None => 4,
+            };
+            if wanted > 4 && buffer.len() >= wanted {
+                let mut frame = buffer.split_to(wanted);
+                frame.advance(4);
+                return Ok(frame);
+            }
+            if wanted == 4 && buffer.len() >= 4 {
+                buffer.advance(4); // an empty frame is a keep-alive
+                continue;
+            }
+            self.fill(buffer, wanted).await?;
+        }
+    }
+
+    /// Reads once, at least one byte.
+    async fn fill(&self, buffer: &mut BytesMut, wanted: usize) -> io::Result<()> {
+        let missing = wanted - buffer.len();
+        if buffer.capacity() - buffer.len() < missing.max(64) {
+            let mut larger = BytesMut::with_capacity(wanted.max(buffer.len() + SMALL));
+            larger.extend_from_slice(buffer);
+            *buffer = larger;
+        }
+        loop {
+            self.stream.readable().await?;
+            match self.stream.try_read_buf(buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Drops what was sent from the front.
+fn advance(chunks: &mut VecDeque<Bytes>, mut sent: usize) {
+    while let Some(front) = chunks.front_mut() {
+        if sent < front.len() {
+            front.advance(sent);
+            return;
+        }
+        sent -= front.len();
+        chunks.pop_front();
+    }
+}
