@@ -90,6 +90,11 @@ impl Client {
         self.operate(Call::End(request.clone()), patience, progress).await
     }
 
+    /// Puts a connected drive into the profile, so that it comes back at the next login.
+    pub async fn remember(&self, name: &str) -> Result<()> {
+        self.query(Call::Remember(name.to_owned())).await
+    }
+
     /// Removes a name from the profile; a connection of that name stays.
     pub async fn forget(&self, name: &str) -> Result<()> {
         self.query(Call::Forget(name.to_owned())).await

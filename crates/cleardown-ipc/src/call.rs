@@ -26,6 +26,7 @@ pub(crate) fn encode(call: &Call) -> Result<(&'static str, Vec<Variant<'static>>
             ("Map", vec![options.into()])
         }
         Call::End(request) => ("End", vec![options(request)?.into()]),
+        Call::Remember(name) => ("Remember", vec![name.clone().into()]),
         Call::Forget(name) => ("Forget", vec![name.clone().into()]),
         Call::Restore(names) => ("Restore", vec![names.clone().into()]),
         Call::Version => ("Version", Vec::new()),
@@ -54,6 +55,7 @@ pub(crate) fn decode(member: &str, args: Vec<Value>, secret: Option<Secret>) -> 
         "Holders" => text(next()).map(Call::Holders),
         "Map" => needed(next()).and_then(value::from_json).map(|request| Call::Map(request, secret)),
         "End" => needed(next()).and_then(value::from_json).map(Call::End),
+        "Remember" => text(next()).map(Call::Remember),
         "Forget" => text(next()).map(Call::Forget),
         "Restore" => next().map_or(Ok(Vec::new()), value::from_json).map(Call::Restore),
         "Version" => Ok(Call::Version),

@@ -43,6 +43,7 @@ const MANAGER_METHODS: &[Member] = &[
     ("Holders", &[("name", "s", "in"), ("holders", "a{sv}", "out")]),
     ("Map", &[("request", "a{sv}", "in"), ("connection", "a{sv}", "out")]),
     ("End", &[("request", "a{sv}", "in"), ("report", "a{sv}", "out")]),
+    ("Remember", &[("name", "s", "in")]),
     ("Forget", &[("name", "s", "in")]),
     ("Restore", &[("names", "as", "in"), ("results", "aa{sv}", "out")]),
     ("Version", &[("version", "s", "out")]),

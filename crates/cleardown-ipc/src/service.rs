@@ -38,6 +38,8 @@ pub enum Call {
     Map(MapRequest, Option<Secret>),
     /// End connections.
     End(EndRequest),
+    /// Put a connected drive into the profile, with its password where the daemon still has it.
+    Remember(String),
     /// Remove a name from the profile.
     Forget(String),
     /// Connect what is remembered.

@@ -1,1 +1,7 @@
-fn main() {}
+//! The command line; called `net`, it speaks the old words.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cleardown::main(std::env::args_os().collect())
+}

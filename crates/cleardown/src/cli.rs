@@ -1,0 +1,69 @@
+//! The command table. Each command's arguments are in its own file.
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{completions, demo, end, forget, holders, list, man, map, remember, restore, status};
+use crate::net;
+
+/// Map network drives, list them, and end them with a proof that nothing was lost.
+#[derive(Debug, Parser)]
+#[command(name = "cleardown", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 other, 2 usage, 3 deadline passed (unproven), 4 not connected, 5 busy,
+6 ended with loss, 7 authentication failed, 8 daemon out of reach, 9 not permitted, 10 name in use.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Map(map::Args),
+    List(list::Args),
+    Status(status::Args),
+    Holders(holders::Args),
+    End(end::Args),
+    Forget(forget::Args),
+    Remember(remember::Args),
+    Restore(restore::Args),
+    Net(net::Args),
+    Demo(demo::Args),
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Man(man::Args),
+}
+
+impl Cli {
+    /// What `net ARGS` means.
+    pub(crate) fn net(args: impl Iterator<Item = OsString>) -> Cli {
+        let words = args.map(|word| word.to_string_lossy().into_owned()).collect();
+        Cli { command: Command::Net(net::Args { words }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_table_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_of_every_command() {
+        let mut table = Cli::command();
+        table.build();
+        insta::assert_snapshot!("help", table.render_long_help());
+        for command in table.get_subcommands_mut() {
+            let name = command.get_name().to_owned();
+            insta::assert_snapshot!(format!("help-{name}"), command.render_long_help());
+        }
+    }
+}

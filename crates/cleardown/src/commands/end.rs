@@ -1,0 +1,280 @@
+//! `end`: end connections, and show the proof.
+
+use std::time::Duration;
+
+use cleardown_client::Client;
+use cleardown_core::request::{EndRequest, Verb, Which};
+use cleardown_core::view::{EndReport, Ended, JSON_VERSION};
+use cleardown_core::{Exit, Result};
+
+use crate::interrupt::{self, Interrupted};
+use crate::progress::Meter;
+use crate::ui::Ui;
+use crate::{connect, format, json};
+
+/// End connections, and prove that nothing was lost.
+///
+/// A connection that is in use is not ended, and its holders are named; --wait, --force and --detach are the other
+/// ways. Otherwise everything pending is written, the server acknowledges it, the session is closed and the mount
+/// taken away, and only then is it said to have ended.
+#[derive(Debug, clap::Args)]
+#[command(visible_alias = "cancel")]
+pub(crate) struct Args {
+    /// The connections' names, or the remote names of those without a local name.
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    names: Vec<String>,
+
+    /// End all of one's own connections.
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+
+    /// Wait until the last holder has left, at most S (seconds, or 500ms, 2m); without S for ever.
+    #[arg(long, value_name = "S", num_args = 0..=1, require_equals = true, group = "how")]
+    #[arg(value_parser = format::parse_duration)]
+    #[expect(clippy::option_option, reason = "absent, given without a time, given with one")]
+    wait: Option<Option<Duration>>,
+
+    /// Abort what is in flight, and list each file that lost something.
+    #[arg(long, group = "how")]
+    force: bool,
+
+    /// Take the name away now and let the holders finish; what lingers is said.
+    #[arg(long, group = "how")]
+    detach: bool,
+
+    /// Forget it too, so that it does not come back at the next login.
+    #[arg(long)]
+    forget: bool,
+
+    /// How long ending may take: seconds, or with a unit (500ms, 2m) [default: 30].
+    #[arg(long, value_name = "S", value_parser = format::parse_duration)]
+    timeout: Option<Duration>,
+
+    /// Print JSON (schema/v1.json).
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    fn verb(&self) -> Verb {
+        match self {
+            Args { wait: Some(_), .. } => Verb::Wait,
+            Args { force: true, .. } => Verb::Force,
+            Args { detach: true, .. } => Verb::Detach,
+            _ => Verb::Refuse,
+        }
+    }
+
+    fn request(&self, which: Which) -> EndRequest {
+        let time = self.wait.flatten().or(self.timeout);
+        EndRequest {
+            which,
+            verb: self.verb(),
+            forget: self.forget,
+            timeout_ms: time.map(format::millis),
+            drop_reference: false,
+        }
+    }
+}
+
+pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<u8> {
+    let parts = match args.all {
+        true => vec![(connect::own().await?, Which::All)],
+        false => {
+            let sorted = connect::owners_of(&args.names).await?;
+            sorted.into_iter().map(|(client, names)| (client, Which::Names(names))).collect()
+        }
+    };
+    let mut report = EndReport { version: JSON_VERSION, ..EndReport::default() };
+    for (client, which) in parts {
+        let request = args.request(which);
+        match end(&client, &request, ui).await? {
+            Ok(part) => {
+                report.ended.extend(part.ended);
+                report.refused.extend(part.refused);
+            }
+            Err(signal) => return interrupted(&client, &request, signal, ui).await,
+        }
+    }
+    if args.json {
+        json::print(ui, &report)?;
+    } else {
+        show(&report, ui);
+    }
+    Ok(exit(&report, args.verb()) as u8)
+}
+
+/// Ends, showing progress, until it is done or a signal comes.
+pub(crate) async fn end(
+    client: &Client,
+    request: &EndRequest,
+    ui: &mut Ui,
+) -> Result<std::result::Result<EndReport, Interrupted>> {
+    let mut meter = Meter::new(ui);
+    let ending = client.end(request, |progress| meter.show(&progress));
+    match interrupt::guard(ending).await? {
+        Ok(report) => report.map(Ok),
+        Err(signal) => Ok(Err(signal)),
+    }
+}
+
+/// A refusal weighs more than a loss that was asked for, and a loss more than something unproven.
+pub(crate) fn exit(report: &EndReport, verb: Verb) -> Exit {
+    if let Some(refused) = report.refused.first() {
+        return refused.error.exit();
+    }
+    if report.ended.iter().any(|ended| !ended.lost.is_empty()) {
+        return Exit::Loss;
+    }
+    // Who detaches has asked for an end without a proof.
+    if verb != Verb::Detach && report.ended.iter().any(|ended| !ended.unproven.is_empty()) {
+        return Exit::Deadline;
+    }
+    Exit::Done
+}
+
+fn show(report: &EndReport, ui: &mut Ui) {
+    if report.ended.is_empty() && report.refused.is_empty() {
+        ui.note("nothing is connected");
+    }
+    for ended in &report.ended {
+        lines(ended).iter().for_each(|line| ui.data(line));
+    }
+    for refused in &report.refused {
+        ui.error(&refused.error);
+    }
+}
+
+/// `z: ended: 12 MB flushed and acknowledged, session closed, mount gone, worker reaped (0.3 s)`, then what was
+/// lost and what is not proven, one a line.
+pub(crate) fn lines(ended: &Ended) -> Vec<String> {
+    let proof = &ended.proof;
+    let written = match (proof.acknowledged, proof.flushed_bytes) {
+        (true, 0) => "every write acknowledged".to_owned(),
+        (true, bytes) => format!("{} flushed and acknowledged", format::bytes(bytes)),
+        (false, 0) => String::new(),
+        (false, bytes) => format!("{} flushed", format::bytes(bytes)),
+    };
+    let facts = [
+        written.as_str(),
+        if proof.session_closed { "session closed" } else { "" },
+        if proof.mount_gone { "mount gone" } else { "" },
+        if proof.worker_reaped { "worker reaped" } else { "" },
+        if ended.forgotten { "forgotten" } else { "" },
+    ];
+    let facts = facts.into_iter().filter(|fact| !fact.is_empty()).collect::<Vec<_>>().join(", ");
+    let verdict = match (ended.lost.is_empty(), ended.unproven.is_empty()) {
+        (false, _) => "ended with loss",
+        (true, false) => "ended, not all proven",
+        (true, true) => "ended",
+    };
+    let took = format::duration(Duration::from_millis(ended.took_ms));
+    let mut lines = vec![match facts.as_str() {
+        "" => format!("{} {verdict} ({took})", ended.name),
+        facts => format!("{} {verdict}: {facts} ({took})", ended.name),
+    }];
+    lines.extend(
+        ended.lost.iter().map(|loss| format!("  lost: {} of {}", format::bytes(loss.bytes), loss.path)),
+    );
+    lines.extend(ended.unproven.iter().map(|what| format!("  not proven: {what}")));
+    lines.iter().map(|line| format::printable(line)).collect()
+}
+
+/// The end was cancelled where it still could be; says what is left.
+async fn interrupted(client: &Client, request: &EndRequest, signal: Interrupted, ui: &mut Ui) -> Result<u8> {
+    let names = match &request.which {
+        Which::Names(names) => names.clone(),
+        Which::All => client.list(false, false).await?.into_iter().map(|c| c.name).collect(),
+    };
+    for name in names {
+        match client.status(&name).await {
+            Ok(now) => ui.note(format!("interrupted; {name} is {}", now.status)),
+            Err(_) => ui.note(format!("interrupted; {name} is not connected any more")),
+        }
+    }
+    Ok(signal.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use cleardown_core::view::{Holder, HolderKind, Loss, Proof, Refused};
+    use cleardown_core::{Error, ErrorKind};
+
+    use super::*;
+
+    fn ended(name: &str) -> Ended {
+        let proof = Proof {
+            flushed_bytes: 12_000_000,
+            acknowledged: true,
+            mount_gone: true,
+            session_closed: true,
+            worker_reaped: true,
+        };
+        let (lost, unproven) = (Vec::new(), Vec::new());
+        Ended { name: name.into(), proof, lost, unproven, took_ms: 312, forgotten: false }
+    }
+
+    fn lost(name: &str) -> Ended {
+        let proof =
+            Proof { acknowledged: false, session_closed: false, flushed_bytes: 0, ..ended(name).proof };
+        let lost =
+            vec![Loss { path: "a/b.txt".into(), bytes: 4096 }, Loss { path: "c\x1b.txt".into(), bytes: 1 }];
+        let unproven = vec!["the server answered the log-off".to_owned()];
+        Ended { proof, lost, unproven, took_ms: 2_000, ..ended(name) }
+    }
+
+    fn refused(name: &str) -> Refused {
+        let holder = Holder {
+            pid: 4711,
+            user: "eve".into(),
+            program: "vim".into(),
+            path: "/home/eve/Network/z/a.txt".into(),
+            kind: HolderKind::File,
+        };
+        let error = Error::from(ErrorKind::Busy { name: name.into(), holders: vec![holder.clone()] });
+        Refused {
+            name: name.into(),
+            code: error.code(),
+            reason: error.to_string(),
+            holders: vec![holder],
+            error,
+        }
+    }
+
+    #[test]
+    fn an_end_is_one_line_with_its_proof() {
+        let quiet = Ended { proof: Proof { flushed_bytes: 0, ..ended("y:").proof }, ..ended("y:") };
+        let forgotten = Ended { forgotten: true, ..ended("x:") };
+        let unproven = Ended { lost: Vec::new(), ..lost("w:") };
+        let text: Vec<String> =
+            [ended("z:"), quiet, forgotten, unproven, lost("v:")].iter().flat_map(lines).collect();
+        insta::assert_snapshot!(text.join("\n"), @r#"
+        z: ended: 12 MB flushed and acknowledged, session closed, mount gone, worker reaped (0.3 s)
+        y: ended: every write acknowledged, session closed, mount gone, worker reaped (0.3 s)
+        x: ended: 12 MB flushed and acknowledged, session closed, mount gone, worker reaped, forgotten (0.3 s)
+        w: ended, not all proven: mount gone, worker reaped (2.0 s)
+          not proven: the server answered the log-off
+        v: ended with loss: mount gone, worker reaped (2.0 s)
+          lost: 4.1 kB of a/b.txt
+          lost: 1 B of c\u{1b}.txt
+          not proven: the server answered the log-off
+        "#);
+    }
+
+    #[test]
+    fn the_exit_code_says_the_worst() {
+        let report = |ended: Vec<Ended>, refused| EndReport { version: 1, ended, refused };
+        let unproven = Ended { lost: Vec::new(), ..lost("z:") };
+        let cases = [
+            (report(vec![ended("z:")], vec![]), Verb::Refuse, Exit::Done),
+            (report(vec![], vec![]), Verb::Refuse, Exit::Done),
+            (report(vec![ended("z:")], vec![refused("y:")]), Verb::Refuse, Exit::Busy),
+            (report(vec![lost("z:")], vec![]), Verb::Force, Exit::Loss),
+            (report(vec![unproven.clone()], vec![]), Verb::Force, Exit::Deadline),
+            (report(vec![unproven], vec![]), Verb::Detach, Exit::Done),
+        ];
+        for (report, verb, expected) in cases {
+            assert_eq!(exit(&report, verb), expected, "{report:?}");
+        }
+    }
+}

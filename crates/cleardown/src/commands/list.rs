@@ -1,0 +1,109 @@
+//! `list`: what is connected. It asks the daemons only: no server is touched and no mount is looked at.
+
+use cleardown_client::Client;
+use cleardown_core::view::{Connection, JSON_VERSION, Listing};
+use cleardown_core::{ErrorKind, Exit, Result};
+use futures_util::StreamExt;
+use futures_util::stream::SelectAll;
+
+use super::DONE;
+use crate::ui::Ui;
+use crate::{connect, json, table};
+
+/// List the connections; root sees those of all users.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print JSON (schema/v1.json); with --watch one document a line.
+    #[arg(long)]
+    json: bool,
+
+    /// Go on showing the list whenever it changes.
+    #[arg(long, conflicts_with = "remembered")]
+    watch: bool,
+
+    /// Show what is remembered too, connected or not.
+    #[arg(long)]
+    remembered: bool,
+}
+
+pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit> {
+    if args.watch { watch(args, ui).await } else { once(args, ui).await }
+}
+
+async fn once(args: Args, ui: &mut Ui) -> Result<Exit> {
+    let mut connections = Vec::new();
+    for (index, client) in connect::all().await?.into_iter().enumerate() {
+        match client.list(args.remembered, true).await {
+            Ok(list) => connections.extend(list),
+            Err(error) if index == 0 => return Err(error),
+            Err(error) => ui.error(&error),
+        }
+    }
+    if args.json {
+        json::print(ui, &Listing { version: JSON_VERSION, connections })?;
+    } else if connections.is_empty() {
+        ui.note("nothing is connected");
+    } else {
+        show(&connections, ui);
+    }
+    DONE
+}
+
+fn show(connections: &[Connection], ui: &mut Ui) {
+    let lines = table::of_connections(connections, ui).lines(ui.columns);
+    lines.iter().for_each(|line| ui.data(line));
+    for connection in connections {
+        if let Some(reason) = &connection.reason {
+            ui.note(format!("{}: {reason}", connection.name));
+        }
+    }
+}
+
+/// Shows the whole list at each change of any daemon's part of it, until the caller's own daemon goes away.
+async fn watch(args: Args, ui: &mut Ui) -> Result<Exit> {
+    let clients = connect::all().await?;
+    let mut parts: Vec<Vec<Connection>> = vec![Vec::new(); clients.len()];
+    let mut changes = SelectAll::new();
+    for (index, client) in clients.iter().enumerate() {
+        changes.push(part(index, client).await?);
+    }
+    while let Some((index, part)) = changes.next().await {
+        let Some(part) = part else {
+            if index == 0 {
+                return Err(ErrorKind::Daemon("it went away".into()).into());
+            }
+            parts[index].clear();
+            continue;
+        };
+        parts[index] = part;
+        let connections = parts.concat();
+        if args.json {
+            json::print_line(ui, &Listing { version: JSON_VERSION, connections })?;
+        } else {
+            redraw(&connections, ui);
+        }
+    }
+    DONE
+}
+
+type Part = futures_util::stream::BoxStream<'static, (usize, Option<Vec<Connection>>)>;
+
+/// One daemon's lists, and none when it has gone.
+async fn part(index: usize, client: &Client) -> Result<Part> {
+    let lists = client.watch().await?.map(Some);
+    let gone = futures_util::stream::iter([None]);
+    Ok(lists.chain(gone).map(move |part| (index, part)).boxed())
+}
+
+fn redraw(connections: &[Connection], ui: &mut Ui) {
+    if ui.columns.is_some() && ui.live {
+        ui.raw("\x1b[H\x1b[J");
+    }
+    match connections {
+        [] => ui.note("nothing is connected"),
+        connections => show(connections, ui),
+    }
+    if ui.columns.is_none() {
+        ui.data("");
+    }
+}

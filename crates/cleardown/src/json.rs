@@ -1,0 +1,86 @@
+//! The JSON of the command line: version 1, described by `schema/v1.json`. What is in `cleardown_core::view` is
+//! printed as it is; these are the envelopes that only the command line has.
+
+use cleardown_core::view::{Connection, Holder, JSON_VERSION};
+use cleardown_core::{Error, Result};
+use serde::Serialize;
+
+use crate::ui::Ui;
+
+/// `status --json` and `map --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct One<'a> {
+    version: u32,
+    connection: &'a Connection,
+}
+
+impl<'a> One<'a> {
+    pub(crate) fn new(connection: &'a Connection) -> Self {
+        One { version: JSON_VERSION, connection }
+    }
+}
+
+/// `holders --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct HolderList<'a> {
+    version: u32,
+    name: &'a str,
+    holders: &'a [Holder],
+    unseen: &'a [String],
+}
+
+impl<'a> HolderList<'a> {
+    pub(crate) fn new(name: &'a str, holders: &'a [Holder], unseen: &'a [String]) -> Self {
+        HolderList { version: JSON_VERSION, name, holders, unseen }
+    }
+}
+
+/// `restore --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Restored<'a> {
+    version: u32,
+    restored: Vec<&'a Connection>,
+    failed: Vec<Failed<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failed<'a> {
+    name: &'a str,
+    code: u32,
+    reason: String,
+    error: &'a Error,
+}
+
+impl<'a> Restored<'a> {
+    pub(crate) fn new(outcomes: &'a [(String, Result<Connection>)]) -> Self {
+        let mut report = Restored { version: JSON_VERSION, restored: Vec::new(), failed: Vec::new() };
+        for (name, outcome) in outcomes {
+            match outcome {
+                Ok(connection) => report.restored.push(connection),
+                Err(error) => {
+                    let (code, reason) = (error.code().0, error.to_string());
+                    report.failed.push(Failed { name, code, reason, error });
+                }
+            }
+        }
+        report
+    }
+}
+
+/// Prints one document, indented for people.
+pub(crate) fn print(ui: &mut Ui, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(unlikely)?;
+    ui.data(text);
+    Ok(())
+}
+
+/// Prints one document on one line, for streams.
+pub(crate) fn print_line(ui: &mut Ui, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value).map_err(unlikely)?;
+    ui.data(text);
+    Ok(())
+}
+
+fn unlikely(error: serde_json::Error) -> Error {
+    Error::os("writing JSON", &error.into())
+}
