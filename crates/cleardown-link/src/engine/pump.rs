@@ -1,0 +1,399 @@
+//! The loop of a link: whoever has something to say is heard, and nobody waits for another.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::{End, Order, Plan, Report, Why};
+use crate::hdlc::{Accm, Deframer, frame};
+use crate::line::Open;
+use crate::modem::{self, Modem};
+use crate::ppp::packet::protocol;
+use crate::ppp::session::{self, Phase, Reason, Received, Session};
+
+/// Octets that may wait for the line before the interface is no longer read.
+const FULL: usize = 128 << 10;
+/// Datagrams read from the interface in one go.
+const BURST: usize = 32;
+
+pub(super) struct Pump {
+    line: Open,
+    modem: Option<Modem>,
+    number: String,
+    session: Session,
+    deframer: Deframer,
+    tun: Option<AsyncFd<OwnedFd>>,
+    /// How the peer wants its frames; known once LCP has agreed.
+    accm: Accm,
+    out: Vec<u8>,
+    sent: usize,
+    start: Instant,
+    /// None once the owner is gone.
+    orders: Option<mpsc::Receiver<Order>>,
+    reports: mpsc::Sender<Report>,
+    /// The moment by which the owner wants to be done.
+    limit: Option<Instant>,
+    end: Option<End>,
+    done: bool,
+}
+
+impl Pump {
+    pub(super) fn new(
+        plan: Plan,
+        line: Open,
+        orders: mpsc::Receiver<Order>,
+        reports: mpsc::Sender<Report>,
+    ) -> Self {
+        let (modem, number) = match plan.modem {
+            Some((mut config, number)) => {
+                config.has_lines &= line.serial().is_some_and(|serial| serial.has_lines());
+                (Some(Modem::new(config)), number)
+            }
+            None => (None, String::new()),
+        };
+        // Twice the MRU: a peer may send more than was agreed, and a frame without check is never used.
+        let longest = usize::from(plan.ppp.line.mru).max(1500) * 2;
+        Pump {
+            line,
+            modem,
+            number,
+            session: Session::new(plan.ppp),
+            deframer: Deframer::new(longest),
+            tun: None,
+            accm: Accm::DEFAULT,
+            out: Vec::new(),
+            sent: 0,
+            start: Instant::now(),
+            orders: Some(orders),
+            reports,
+            limit: None,
+            end: None,
+            done: false,
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    pub(super) async fn run(mut self) -> End {
+        let now = self.now();
+        match &mut self.modem {
+            Some(modem) => {
+                let _ = self.reports.send(Report::Dialling).await;
+                modem.dial(&self.number, now);
+            }
+            None => self.session.open(now),
+        }
+        let mut from_line = vec![0; 64 << 10];
+        let mut from_tun = vec![0; 2048.max(usize::from(self.session.mtu()) + 64)];
+        while !self.done {
+            self.settle().await;
+            if self.done {
+                break;
+            }
+            self.turn(&mut from_line, &mut from_tun).await;
+        }
+        self.line.close().await;
+        self.end.unwrap_or(End { why: Why::Cancelled, acknowledged: false, device_answers: None })
+    }
+
+    /// Waits for one thing to happen and deals with it.
+    async fn turn(&mut self, from_line: &mut [u8], from_tun: &mut [u8]) {
+        let deadline = self.deadline();
+        let pending = self.sent < self.out.len();
+        let room = self.out.len() - self.sent < FULL;
+        tokio::select! {
+            biased;
+            order = next_order(self.orders.as_mut()) => self.order(order),
+            () = sleep_until(deadline) => self.timeout(),
+            written = self.line.write(&self.out[self.sent..]), if pending => match written {
+                Ok(written) => self.written(written),
+                Err(_) => self.line_lost(),
+            },
+            read = self.line.read(from_line) => match read {
+                Ok(0) | Err(_) => self.line_lost(),
+                Ok(read) => self.input(&from_line[..read]),
+            },
+            ready = readable(self.tun.as_ref()), if room => {
+                if ready.is_ok() { self.from_interface(from_tun) } else { self.tun = None }
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let modem = self.modem.as_ref().and_then(Modem::deadline);
+        let machine = modem.into_iter().chain(self.session.deadline()).min().map(|at| self.start + at);
+        machine.into_iter().chain(self.limit).min()
+    }
+
+    fn order(&mut self, order: Option<Order>) {
+        match order {
+            Some(Order::Interface(tun)) => self.tun = interface(tun).ok(),
+            Some(Order::HangUp(limit)) => self.hang_up(limit),
+            None => {
+                self.orders = None;
+                if self.limit.is_none() {
+                    self.hang_up(Instant::now() + Duration::from_secs(3));
+                }
+            }
+        }
+    }
+
+    fn hang_up(&mut self, limit: Instant) {
+        self.limit = Some(limit);
+        let now = self.now();
+        if self.session.phase() != Phase::Dead {
+            self.session.close(now);
+        } else if let Some(modem) = &mut self.modem {
+            self.end.get_or_insert(End {
+                why: Why::Cancelled,
+                acknowledged: false,
+                device_answers: Some(false),
+            });
+            modem.hang_up(now);
+        } else {
+            self.done = true;
+        }
+    }
+
+    fn timeout(&mut self) {
+        let now = self.now();
+        if self.limit.is_some_and(|limit| Instant::now() >= limit) {
+            self.give_up(now);
+            return;
+        }
+        self.look_at_carrier(now);
+        if let Some(modem) = &mut self.modem {
+            modem.timeout(now);
+        }
+        self.session.timeout(now);
+    }
+
+    /// The deadline has passed: what is not proven stays unproven.
+    fn give_up(&mut self, now: Duration) {
+        if self.session.phase() != Phase::Dead {
+            self.session.line_lost(now);
+        }
+        while let Some(event) = self.session.poll_event() {
+            self.note_end(&event);
+        }
+        self.done = true;
+    }
+
+    fn look_at_carrier(&mut self, now: Duration) {
+        let carrier = self.line.serial().and_then(|serial| serial.carrier());
+        if let (Some(modem), Some(on)) = (&mut self.modem, carrier) {
+            modem.carrier(on, now);
+        }
+    }
+
+    fn line_lost(&mut self) {
+        let now = self.now();
+        self.out.clear();
+        self.sent = 0;
+        if self.session.phase() != Phase::Dead {
+            self.session.line_lost(now);
+        }
+        if self.end.is_none() && self.modem.is_none() && self.session.phase() == Phase::Dead {
+            self.end =
+                Some(End { why: Why::Ppp(Reason::LineLost), acknowledged: false, device_answers: None });
+        }
+        if self.modem.is_none() {
+            while let Some(event) = self.session.poll_event() {
+                self.note_end(&event);
+            }
+        }
+        self.done = true;
+    }
+
+    fn input(&mut self, octets: &[u8]) {
+        let now = self.now();
+        let rest = match &mut self.modem {
+            Some(modem) if !modem.is_online() => modem.input(octets, now),
+            _ => octets,
+        };
+        let online = self.modem.as_ref().is_none_or(Modem::is_online);
+        if online && self.modem.is_some() && self.session.phase() == Phase::Dead && self.end.is_none() {
+            self.session.open(now);
+        }
+        let (session, tun) = (&mut self.session, &self.tun);
+        self.deframer.feed(rest, |frame| match session.input(frame, now) {
+            Received::Control => {}
+            Received::Ipv4(datagram) | Received::Ipv6(datagram) => {
+                if let Some(tun) = tun {
+                    // A full interface drops, as any network does.
+                    let _ = rustix::io::write(tun, datagram);
+                }
+            }
+        });
+    }
+
+    fn from_interface(&mut self, buffer: &mut [u8]) {
+        let Some(tun) = &self.tun else { return };
+        let headers = [self.session.header(protocol::IPV4), self.session.header(protocol::IPV6)];
+        for _ in 0..BURST {
+            let Ok(length) = rustix::io::read(tun, &mut *buffer) else { return };
+            let Some(version) = buffer[..length].first().map(|first| first >> 4) else { return };
+            let header = if version == 6 { &headers[1] } else { &headers[0] };
+            frame(&[header, &buffer[..length]], self.accm, &mut self.out);
+        }
+    }
+
+    fn written(&mut self, count: usize) {
+        self.sent += count;
+        if self.sent == self.out.len() {
+            self.out.clear();
+            self.sent = 0;
+        } else if self.sent > FULL {
+            self.out.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+
+    /// Carries out what the machines want, and tells the owner what happened.
+    async fn settle(&mut self) {
+        while let Some(out) = self.session.poll_transmit() {
+            frame(&[&out.bytes], out.accm, &mut self.out);
+        }
+        while let Some(event) = self.session.poll_event() {
+            if let session::Event::LineAgreed { send, receive } = &event {
+                self.accm = send.accm;
+                self.deframer.set_receive_map(receive.accm);
+            }
+            if self.note_end(&event) {
+                self.ppp_ended();
+            } else {
+                let _ = self.reports.send(Report::Ppp(event)).await;
+            }
+        }
+        self.settle_modem().await;
+    }
+
+    /// Remembers the first end; true when `event` was one.
+    fn note_end(&mut self, event: &session::Event) -> bool {
+        let session::Event::Ended { reason, acknowledged } = event else { return false };
+        self.end.get_or_insert(End {
+            why: Why::Ppp(reason.clone()),
+            acknowledged: *acknowledged,
+            device_answers: self.modem.is_some().then_some(false),
+        });
+        true
+    }
+
+    /// PPP has said its last word; what it wrote must leave before the line is dropped, then the modem is reset.
+    fn ppp_ended(&mut self) {
+        let now = self.now();
+        match &mut self.modem {
+            Some(modem) => {
+                modem.hang_up(now);
+                self.limit.get_or_insert(Instant::now() + Duration::from_secs(10));
+            }
+            None => {
+                let _ = self.flush_now();
+                self.done = true;
+            }
+        }
+    }
+
+    /// A last Terminate-Ack is a courtesy: it is written if the line takes it at once.
+    fn flush_now(&mut self) -> io::Result<()> {
+        use std::os::fd::AsFd;
+        let sent = rustix::io::write(self.line.as_fd(), &self.out[self.sent..])?;
+        self.written(sent);
+        Ok(())
+    }
+
+    async fn settle_modem(&mut self) {
+        let Some(modem) = &mut self.modem else { return };
+        let mut dtr = None;
+        while let Some(order) = modem.poll_order() {
+            match order {
+                modem::Order::Write(octets) => self.out.extend_from_slice(&octets),
+                modem::Order::Dtr(on) => dtr = Some(on),
+            }
+        }
+        let events: Vec<_> = std::iter::from_fn(|| modem.poll_event()).collect();
+        if let (Some(on), Some(serial)) = (dtr, self.line.serial()) {
+            // Before DTR falls the carrier is expected to: that is not the line's end.
+            let _ = serial.mind_carrier(false);
+            let _ = serial.set_dtr(on);
+        }
+        for event in events {
+            self.modem_event(event).await;
+        }
+    }
+
+    async fn modem_event(&mut self, event: modem::Event) {
+        match event {
+            modem::Event::Connected(words) => {
+                if let Some(serial) = self.line.serial() {
+                    let _ = serial.mind_carrier(true);
+                }
+                let _ = self.reports.send(Report::DeviceConnected(words)).await;
+                if self.session.phase() == Phase::Dead {
+                    let now = self.now();
+                    self.session.open(now);
+                }
+            }
+            modem::Event::Failed(failure) => {
+                self.end =
+                    Some(End { why: Why::Call(failure), acknowledged: false, device_answers: Some(false) });
+                let now = self.now();
+                if let Some(modem) = &mut self.modem {
+                    modem.hang_up(now);
+                }
+                self.limit.get_or_insert(Instant::now() + Duration::from_secs(10));
+            }
+            modem::Event::CarrierLost => {
+                let now = self.now();
+                self.session.line_lost(now);
+            }
+            modem::Event::Reset | modem::Event::Wedged => {
+                if let Some(end) = &mut self.end {
+                    end.device_answers = Some(event == modem::Event::Reset);
+                }
+                self.done = true;
+            }
+        }
+    }
+}
+
+async fn next_order(orders: Option<&mut mpsc::Receiver<Order>>) -> Option<Order> {
+    match orders {
+        Some(orders) => orders.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn interface(tun: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    rustix::io::ioctl_fionbio(&tun, true)?;
+    // SAFETY: the `AsyncFd` owns the descriptor, which so stays open and the same while it is registered.
+    Ok(unsafe { AsyncFd::register(tun)? })
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the interface has a datagram. The readiness is cleared when a read finds nothing, so this asks anew
+/// each time.
+async fn readable(tun: Option<&AsyncFd<OwnedFd>>) -> io::Result<()> {
+    let Some(tun) = tun else { return std::future::pending().await };
+    loop {
+        let mut guard = tun.readable().await?;
+        let mut ready = [rustix::event::PollFd::new(tun, rustix::event::PollFlags::IN)];
+        if rustix::event::poll(&mut ready, Some(&rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0 {
+            guard.retain_ready();
+            return Ok(());
+        }
+        guard.clear_ready();
+    }
+}
