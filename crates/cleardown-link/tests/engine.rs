@@ -1,4 +1,5 @@
 //! Two engines against each other over a socket pair, with socket pairs for interfaces: no privilege is needed.
+#![allow(clippy::unwrap_used, reason = "a test may fail at once")]
 
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;

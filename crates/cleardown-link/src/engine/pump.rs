@@ -120,7 +120,7 @@ impl Pump {
                 Ok(read) => self.input(&from_line[..read]),
             },
             ready = readable(self.tun.as_ref()), if room => {
-                if ready.is_ok() { self.from_interface(from_tun) } else { self.tun = None }
+                if ready.is_ok() { self.read_interface(from_tun) } else { self.tun = None }
             }
         }
     }
@@ -199,15 +199,11 @@ impl Pump {
         if self.session.phase() != Phase::Dead {
             self.session.line_lost(now);
         }
-        if self.end.is_none() && self.modem.is_none() && self.session.phase() == Phase::Dead {
-            self.end =
-                Some(End { why: Why::Ppp(Reason::LineLost), acknowledged: false, device_answers: None });
+        while let Some(event) = self.session.poll_event() {
+            self.note_end(&event);
         }
-        if self.modem.is_none() {
-            while let Some(event) = self.session.poll_event() {
-                self.note_end(&event);
-            }
-        }
+        let device_answers = self.modem.is_some().then_some(false);
+        self.end.get_or_insert(End { why: Why::Ppp(Reason::LineLost), acknowledged: false, device_answers });
         self.done = true;
     }
 
@@ -233,7 +229,7 @@ impl Pump {
         });
     }
 
-    fn from_interface(&mut self, buffer: &mut [u8]) {
+    fn read_interface(&mut self, buffer: &mut [u8]) {
         let Some(tun) = &self.tun else { return };
         let headers = [self.session.header(protocol::IPV4), self.session.header(protocol::IPV6)];
         for _ in 0..BURST {
