@@ -24,7 +24,7 @@ pub struct Config {
     pub congestion_threshold: u16,
     /// Granularity of times in nanoseconds.
     pub time_gran: u32,
-    /// Threads that read requests.
+    /// Threads that read requests: one up to three cores, else two (see `session.rs` for what was measured).
     pub threads: usize,
     /// Wanted flags; those the kernel does not offer are left out.
     pub flags: InitFlags,
@@ -43,7 +43,7 @@ impl Default for Config {
             max_background: 64,
             congestion_threshold: 48,
             time_gran: 1,
-            threads: 2,
+            threads: std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 2)),
             flags: InitFlags::network_drive(),
             copy_below: 16 << 10,
             buffers: None,

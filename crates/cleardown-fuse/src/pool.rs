@@ -14,6 +14,9 @@ pub const PAYLOAD_OFFSET: usize = crate::abi::WRITE_PAYLOAD;
 pub trait BufferPool: Send + Sync + 'static {
     /// A buffer of at least `size` bytes. It may wait for one to come back, which holds back the kernel.
     fn take(&self, size: usize) -> Box<dyn Buffer>;
+    /// Large writes have ceased: memory that nobody uses may go back to the system. Called by each thread that
+    /// reads requests, just after it has given its own buffer back.
+    fn quiet(&self) {}
 }
 
 /// Memory for one request.
@@ -25,8 +28,8 @@ pub trait Buffer: Send {
     fn freeze(self: Box<Self>, part: Range<usize>) -> Bytes;
 }
 
-/// Buffers from anonymous memory, in which payloads begin at a page. Their number is bounded, and a second
-/// after the last use their memory goes back to the system.
+/// Buffers from anonymous memory, in which payloads begin at a page. Their number is bounded, and when writes
+/// cease their memory goes back to the system.
 #[derive(Debug)]
 pub struct PagePool {
     limit: usize,
@@ -39,15 +42,11 @@ pub struct PagePool {
 struct State {
     idle: Vec<Pages>,
     out: usize,
-    uses: u64,
-    tidying: bool,
 }
 
 const PAGE: usize = 4096;
 /// How long a full pool makes a reader wait before it exceeds its bound rather than stop the mount.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long memory is kept for the next burst.
-const KEEP: Duration = Duration::from_secs(1);
 
 impl PagePool {
     /// A pool that gives out at most `limit` bytes.
@@ -68,30 +67,8 @@ impl PagePool {
         let mut state = self.lock();
         state.out = state.out.saturating_sub(pages.length);
         state.idle.push(pages);
-        state.uses += 1;
-        if !state.tidying
-            && let Some(pool) = self.me.upgrade()
-        {
-            // A thread that lives as long as there is memory to give back: an idle worker has none.
-            let started = std::thread::Builder::new().name("fuse-tidy".into()).spawn(move || pool.tidy());
-            state.tidying = started.is_ok();
-        }
         drop(state);
         self.returned.notify_one();
-    }
-
-    fn tidy(&self) {
-        let mut seen = 0;
-        loop {
-            std::thread::sleep(KEEP);
-            let mut state = self.lock();
-            if state.uses == seen {
-                state.tidying = false;
-                state.idle.clear();
-                return;
-            }
-            seen = state.uses;
-        }
     }
 }
 
@@ -109,6 +86,9 @@ impl BufferPool for PagePool {
         drop(state);
         let pages = pages.unwrap_or_else(|| Pages::map(length));
         Box::new(PageBuffer { pages: Some(pages), size, pool: self.me.clone() })
+    }
+    fn quiet(&self) {
+        self.lock().idle.clear();
     }
 }
 
@@ -201,9 +181,12 @@ mod tests {
         drop(payload);
         assert!(pool.lock().out > 0, "a clone still holds it");
         drop(second);
-        assert_eq!((pool.lock().out, pool.lock().idle.len()), (0, 1));
+        assert_eq!(pool.lock().out, 0);
+        assert_eq!(pool.lock().idle.len(), 1);
         drop(pool.take(1 << 20));
         assert_eq!(pool.lock().idle.len(), 1, "used again, not mapped anew");
+        pool.quiet();
+        assert!(pool.lock().idle.is_empty());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A worker dies or hands over, and another goes on; and what the file system tells the kernel unasked.
 
-mod support;
+#![allow(clippy::unwrap_used)] // Helpers outside of #[test] functions too.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cleardown_fuse::{Config, Ending, Negotiated, Session};
-use support::{Mounted, memory::Memory};
+use cleardown_testkit::fuse::{Memory, Mounted};
 
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();

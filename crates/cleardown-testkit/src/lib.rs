@@ -1,6 +1,7 @@
 //! Real servers on loopback for tests: each with its own configuration in a temporary folder, its own port and its
 //! own process group, and gone when the value is dropped. Tests only: it panics where a test would.
 
+pub mod fuse;
 pub mod process;
 pub mod samba;
 

@@ -12,44 +12,55 @@ const TTL: Duration = Duration::from_secs(1);
 const ROOT: u64 = 1;
 
 /// A node: its attributes, and what it holds.
-#[derive(Default, Clone)]
+#[derive(Debug, Default)]
 struct Node {
     attr: Attr,
     data: Vec<u8>,
     children: BTreeMap<Vec<u8>, u64>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     nodes: HashMap<u64, Node>,
     last: u64,
     held: Vec<Reply>,
     resent: u64,
     destroyed: bool,
+    /// Content beyond this offset is not kept, and reads as zeros.
+    keep: usize,
 }
 
-/// Everything in memory; reads of a file named `slow` wait until [`Memory::release`].
-pub(crate) struct Memory {
+/// Everything in memory; every request is answered at once, in the thread that read it.
+#[derive(Debug)]
+pub struct Memory {
     state: Mutex<State>,
     hold: bool,
 }
 
 impl Memory {
-    pub(crate) fn new() -> Self {
+    /// One that keeps everything.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
         Memory::with(false)
     }
     /// One that answers no read at all.
-    pub(crate) fn holding() -> Self {
+    pub fn holding() -> Self {
         Memory::with(true)
     }
     fn with(hold: bool) -> Self {
-        let mut state = State { last: ROOT, ..State::default() };
+        let mut state = State { last: ROOT, keep: usize::MAX, ..State::default() };
         let attr = Attr { ino: ROOT, mode: libc::S_IFDIR | 0o755, nlink: 2, ..Attr::default() };
         state.nodes.insert(ROOT, Node { attr, ..Node::default() });
         Memory { state: Mutex::new(state), hold }
     }
+    /// One that keeps only the first 64 KiB of each file: what is left is the cost of FUSE itself.
+    pub fn null() -> Self {
+        let memory = Memory::with(false);
+        memory.state.lock().unwrap().keep = 64 << 10;
+        memory
+    }
     /// Puts a file into the root, behind the kernel's back.
-    pub(crate) fn put(&self, name: &str, data: &[u8]) -> u64 {
+    pub fn put(&self, name: &str, data: &[u8]) -> u64 {
         let mut state = self.state.lock().unwrap();
         let known = state.nodes[&ROOT].children.get(name.as_bytes()).copied();
         let nodeid = known.unwrap_or_else(|| state.make(ROOT, name.as_bytes(), libc::S_IFREG | 0o644).nodeid);
@@ -58,19 +69,24 @@ impl Memory {
         node.attr.size = data.len() as u64;
         nodeid
     }
-    pub(crate) fn remove(&self, name: &str) {
+    /// Removes a name from the root, behind the kernel's back.
+    pub fn remove(&self, name: &str) {
         self.state.lock().unwrap().nodes.get_mut(&ROOT).unwrap().children.remove(name.as_bytes());
     }
-    pub(crate) fn held(&self) -> usize {
+    /// Reads that wait for their answer.
+    pub fn held(&self) -> usize {
         self.state.lock().unwrap().held.len()
     }
-    pub(crate) fn take_held(&self) -> Vec<Reply> {
+    /// Gives them out.
+    pub fn take_held(&self) -> Vec<Reply> {
         std::mem::take(&mut self.state.lock().unwrap().held)
     }
-    pub(crate) fn resent(&self) -> u64 {
+    /// Requests that came again.
+    pub fn resent(&self) -> u64 {
         self.state.lock().unwrap().resent
     }
-    pub(crate) fn was_destroyed(&self) -> bool {
+    /// Whether the kernel let go.
+    pub fn was_destroyed(&self) -> bool {
         self.state.lock().unwrap().destroyed
     }
 }
@@ -101,7 +117,7 @@ impl State {
     fn set(&mut self, nodeid: u64, set: &SetattrIn) -> Attr {
         let node = self.nodes.get_mut(&nodeid).unwrap();
         if let Some(size) = set.size {
-            node.data.resize(size as usize, 0);
+            node.data.resize(self.keep.min(size as usize), 0);
             node.attr.size = size;
         }
         if let Some(mode) = set.mode {
@@ -112,9 +128,13 @@ impl State {
     fn write(&mut self, nodeid: u64, offset: usize, data: &[u8]) -> u32 {
         let node = self.nodes.get_mut(&nodeid).unwrap();
         let end = offset + data.len();
-        node.data.resize(node.data.len().max(end), 0);
-        node.data[offset..end].copy_from_slice(data);
-        node.attr.size = node.data.len() as u64;
+        node.attr.size = node.attr.size.max(end as u64);
+        node.attr.blocks = node.attr.size.div_ceil(512);
+        let kept = end.min(self.keep);
+        if offset < kept {
+            node.data.resize(node.data.len().max(kept), 0);
+            node.data[offset..kept].copy_from_slice(&data[..kept - offset]);
+        }
         data.len() as u32
     }
     fn list(&self, nodeid: u64, offset: u64, mut out: DirBuffer, plus: bool) -> DirBuffer {
@@ -190,10 +210,13 @@ impl Filesystem for Memory {
             Op::Opendir { .. } => reply.opened(0, OpenFlags::empty()),
             Op::Read { .. } if self.hold => state.held.push(reply),
             Op::Read { offset, size, .. } => {
-                let data = &state.nodes[&node].data;
-                let start = data.len().min(offset as usize);
-                let end = data.len().min(start + size as usize);
-                reply.data(&data[start..end]);
+                let node = &state.nodes[&node];
+                let start = node.attr.size.min(offset) as usize;
+                let end = (node.attr.size as usize).min(start + size as usize);
+                match node.data.get(start..end) {
+                    Some(data) => reply.data(data),
+                    None => reply.data(&vec![0; end - start]),
+                }
             }
             Op::Write { offset, data, .. } => {
                 let written = state.write(node, offset as usize, &data);

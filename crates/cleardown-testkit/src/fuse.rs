@@ -1,24 +1,27 @@
 //! A mount for tests, and a file system in memory that answers at once.
-#![allow(dead_code)] // Each test file uses its part.
+#![allow(clippy::unwrap_used)] // A test cannot go on without.
 
-pub(crate) mod memory;
+mod memory;
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cleardown_fuse::{Config, Filesystem, Session};
+pub use memory::Memory;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
+#[derive(Debug)]
 /// A FUSE mount in a temporary folder; aborted and unmounted when dropped, whatever happened.
-pub(crate) struct Mounted {
+pub struct Mounted {
     dir: tempfile::TempDir,
     device: Option<OwnedFd>,
 }
 
 impl Mounted {
     /// Mounts; needs root.
-    pub(crate) fn new() -> Self {
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let device: OwnedFd =
             std::fs::OpenOptions::new().read(true).write(true).open("/dev/fuse").unwrap().into();
@@ -28,26 +31,24 @@ impl Mounted {
         mount("cleardown-test", dir.path(), "fuse.cleardown-test", flags, options.as_c_str()).unwrap();
         Mounted { dir, device: Some(device) }
     }
-    pub(crate) fn path(&self) -> &Path {
+    /// The mount point.
+    pub fn path(&self) -> &Path {
         self.dir.path()
     }
-    pub(crate) fn join(&self, name: &str) -> PathBuf {
+    /// A path below it.
+    pub fn join(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
     /// A duplicate, as the daemon keeps one.
-    pub(crate) fn duplicate(&self) -> OwnedFd {
+    pub fn duplicate(&self) -> OwnedFd {
         self.device.as_ref().unwrap().try_clone().unwrap()
     }
-    pub(crate) fn device(&self) -> BorrowedFd<'_> {
-        use std::os::fd::AsFd;
-        self.device.as_ref().unwrap().as_fd()
-    }
     /// Serves it; only the session holds the descriptor from now on.
-    pub(crate) fn serve<F: Filesystem>(&mut self, filesystem: Arc<F>, config: Config) -> Session {
+    pub fn serve<F: Filesystem>(&mut self, filesystem: Arc<F>, config: Config) -> Session {
         Session::start(self.device.take().unwrap(), filesystem, config).unwrap()
     }
     /// An orderly unmount, which fails when the file system is in use.
-    pub(crate) fn unmount(&self) -> rustix::io::Result<()> {
+    pub fn unmount(&self) -> rustix::io::Result<()> {
         unmount(self.dir.path(), UnmountFlags::empty())
     }
 }
