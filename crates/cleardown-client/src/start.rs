@@ -50,7 +50,7 @@ pub(crate) async fn connect(location: &Location, start: Start) -> Result<Peer> {
 
 /// Starts a daemon and waits until it is ready, which it says by closing its output; gives back what it said.
 async fn launch(location: &Location) -> Result<String> {
-    let program = program();
+    let program = daemon_program();
     let during =
         || Error::from(ErrorKind::Daemon(format!("{} cannot be started", program.to_string_lossy())));
     let mut command = std::process::Command::new(&program);
@@ -69,7 +69,8 @@ async fn launch(location: &Location) -> Result<String> {
     Ok(said.trim().to_owned())
 }
 
-fn program() -> OsString {
+/// The daemon's program: what `CLEARDOWN_DAEMON` names, else `cleardownd` beside our own executable or on PATH.
+pub fn daemon_program() -> OsString {
     if let Some(named) = std::env::var_os("CLEARDOWN_DAEMON").filter(|v| !v.is_empty()) {
         return named;
     }

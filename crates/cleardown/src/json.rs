@@ -84,3 +84,7 @@ pub(crate) fn print_line(ui: &mut Ui, value: &impl Serialize) -> Result<()> {
 fn unlikely(error: serde_json::Error) -> Error {
     Error::os("writing JSON", &error.into())
 }
+
+#[cfg(test)]
+#[path = "json_tests.rs"]
+mod tests;

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod connect;
 mod credentials;
+mod demo;
 mod format;
 mod interrupt;
 mod json;

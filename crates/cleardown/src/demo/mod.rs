@@ -1,0 +1,103 @@
+//! The demonstration: every line that it prints is what the real daemon, worker and server have answered, and its
+//! exit code is 0 only if each answer was the expected one.
+//!
+//! It is two processes. The outer one makes a temporary folder, starts the inner one with an instance of its own in
+//! there (run-time directory, profile, home), and clears up whatever happens. The inner one plays.
+
+mod play;
+mod server;
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use cleardown_client::{Client, Instance, Start};
+use cleardown_core::request::{EndRequest, Verb, Which};
+use cleardown_core::{Error, Exit, Result};
+use tokio::process::Command;
+
+use crate::interrupt;
+use crate::ui::Ui;
+
+pub(crate) use play::play;
+
+/// Runs the inner process and clears up after it.
+pub(crate) async fn run(ui: &mut Ui) -> Result<u8> {
+    let folder = make_folder()?;
+    let own = std::env::current_exe().map_err(|e| Error::os("finding our own program", &e))?;
+    let mut child = Command::new(own)
+        .args(["demo", "--inside"])
+        .arg(&folder)
+        .env("CLEARDOWN_RUNTIME_DIR", folder.join("run"))
+        .env("CLEARDOWN_CONFIG_DIR", folder.join("config"))
+        .env("CLEARDOWN_STATE_DIR", folder.join("state"))
+        .env("HOME", folder.join("home"))
+        .env_remove("SSH_AUTH_SOCK")
+        .env_remove("DBUS_SESSION_BUS_ADDRESS")
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| Error::os("starting the demonstration", &e))?;
+    let code = match interrupt::guard(child.wait()).await? {
+        Ok(status) => status.ok().and_then(|s| s.code()).and_then(|c| u8::try_from(c).ok()),
+        Err(signal) => {
+            // The terminal has told the inner process too; it ends its drive and then itself.
+            let _ = child.wait().await;
+            Some(signal.exit_code())
+        }
+    };
+    let clean = clear_up(&folder, ui);
+    match code {
+        Some(0) if !clean => Ok(Exit::Other as u8),
+        code => Ok(code.unwrap_or(Exit::Other as u8)),
+    }
+}
+
+fn make_folder() -> Result<PathBuf> {
+    let mut random = [0; 4];
+    let filled = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty());
+    filled.map_err(|e| Error::os("drawing a random number", &e.into()))?;
+    let folder = std::env::temp_dir().join(format!("cleardown-demo-{:08x}", u32::from_ne_bytes(random)));
+    let make = |path: &Path| {
+        let during = format!("making {}", path.display());
+        DirBuilder::new().mode(0o700).create(path).map_err(|e| Error::os(during, &e))
+    };
+    make(&folder)?;
+    ["config", "state", "home", "share", "z"].iter().try_for_each(|name| make(&folder.join(name)))?;
+    Ok(folder)
+}
+
+/// Removes the folder, unless something is still mounted in it: that is said, and the result is false.
+fn clear_up(folder: &Path, ui: &mut Ui) -> bool {
+    if is_mounted_below(folder) {
+        ui.note(format!("something is still mounted in {}; it is left there", folder.display()));
+        return false;
+    }
+    match std::fs::remove_dir_all(folder) {
+        Ok(()) => true,
+        Err(error) => {
+            ui.note(format!("{} could not be removed: {error}", folder.display()));
+            false
+        }
+    }
+}
+
+/// Whether the kernel's mount table has an entry at or below `folder`.
+fn is_mounted_below(folder: &Path) -> bool {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    // The fifth field is the mount point (proc(5)); our folder's name has nothing that is escaped there.
+    table.lines().filter_map(|line| line.split(' ').nth(4)).any(|point| Path::new(point).starts_with(folder))
+}
+
+/// Ends whatever the inner instance still has, and lets its daemon go.
+async fn dismiss() {
+    let Ok(client) = Client::connect(Instance::User, Start::Never).await else { return };
+    let request = EndRequest {
+        which: Which::All,
+        verb: Verb::Force,
+        forget: false,
+        timeout_ms: Some(5_000),
+        drop_reference: false,
+    };
+    let _ = client.end(&request, |_| {}).await;
+    let _ = client.shutdown_daemon().await;
+}
