@@ -1,3 +1,18 @@
 //! A worker: one process per connection, which outlives the daemon.
+//!
+//! The daemon starts it as `cleardownd worker ID`, with a listening socket ([`control::Listener::bind`]) as its
+//! standard input and its log as its standard error. Over that socket it is told to log on, to serve a file system, to drain, to
+//! log off and to end; see [`control`]. It goes on without a daemon, and it is not ended by signals: SIGINT and
+//! SIGHUP are ignored, and SIGTERM makes it write what is pending and stay, for the data of applications depends
+//! on it.
 
 pub mod control;
+
+mod carry;
+mod converse;
+mod host;
+mod process;
+pub mod provider;
+mod tap;
+
+pub use host::{run, run_with};

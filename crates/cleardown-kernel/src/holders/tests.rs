@@ -36,6 +36,12 @@ impl Drop for Helper {
     }
 }
 
+/// Without the copies in the namespace that another test makes meanwhile.
+fn here(found: &Holders) -> Vec<Holder> {
+    let elsewhere = |h: &Holder| h.kind == HolderKind::Mount && h.pid != 0;
+    found.holders.iter().filter(|h| !elsewhere(h)).cloned().collect()
+}
+
 fn kinds(tmpfs: &Tmpfs, pid: u32) -> Vec<(HolderKind, String)> {
     let found = holders(&[tmpfs.line()], &[]).remove(0);
     let of = |h: Holder| (h.pid == pid).then_some((h.kind, h.path));
@@ -45,7 +51,7 @@ fn kinds(tmpfs: &Tmpfs, pid: u32) -> Vec<(HolderKind, String)> {
 #[test]
 fn nobody() {
     let tmpfs = Tmpfs::new();
-    assert_eq!(holders(&[tmpfs.line()], &[])[0].holders, []);
+    assert_eq!(here(&holders(&[tmpfs.line()], &[])[0]), []);
 }
 
 #[test]
@@ -62,7 +68,7 @@ fn an_open_file_and_a_lock_on_it() {
     assert_eq!(kinds(&tmpfs, helper.pid()), expected);
     let found = holders(&[tmpfs.line()], &[]).remove(0).holders;
     assert_eq!((found[0].user.as_str(), found[0].program.as_str()), ("root", "perl"));
-    assert!(holders(&[tmpfs.line()], &[helper.pid()])[0].holders.is_empty());
+    assert_eq!(here(&holders(&[tmpfs.line()], &[helper.pid()])[0]), []);
 }
 
 #[test]
@@ -179,6 +185,6 @@ fn many_mounts_in_one_pass() {
     let (a, b) = (Tmpfs::new(), Tmpfs::new());
     let helper = Helper::perl("chdir($ARGV[0])", &b.at());
     let found = holders(&[a.line(), b.line()], &[]);
-    assert!(found[0].holders.is_empty());
-    assert_eq!(found[1].holders[0].pid, helper.pid());
+    assert_eq!(here(&found[0]), []);
+    assert_eq!(here(&found[1])[0].pid, helper.pid());
 }
