@@ -1,0 +1,140 @@
+//! What a program said.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// No command of these tests takes longer; one that does is killed, and the test fails.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Answer {
+    /// The command line, for messages.
+    pub command: String,
+    /// Its exit code; 128 plus the signal that killed it.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Answer {
+    /// Asserts that it succeeded.
+    #[track_caller]
+    pub fn ok(self) -> Answer {
+        self.exits(0)
+    }
+
+    /// Asserts the exit code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Answer {
+        assert_eq!(self.code, code, "{self}");
+        self
+    }
+
+    /// Asserts that a text is in its output.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Answer {
+        assert!(self.out.contains(text) || self.err.contains(text), "{text:?} is missing: {self}");
+        self
+    }
+
+    /// Its standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} gave {} after {:?}\n{}{}", self.command, self.code, self.took, self.out, self.err)
+    }
+}
+
+/// A program that runs; killed when dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Option<Child>,
+    command: String,
+    started: Instant,
+}
+
+impl Running {
+    /// Starts a command with its output caught.
+    pub fn start(mut command: Command) -> Running {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let words: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let name = command.get_program().to_string_lossy().into_owned();
+        let child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
+        Running { child: Some(child), command: words.join(" "), started: Instant::now() }
+    }
+
+    fn child(&self) -> &Child {
+        self.child.as_ref().expect("taken only by the last call")
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child().id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let _ = kill_process(Pid::from_child(self.child()), signal);
+    }
+
+    /// True while it runs.
+    pub fn runs(&mut self) -> bool {
+        let child = self.child.as_mut().expect("taken only by the last call");
+        child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn answer(mut self) -> Answer {
+        let mut child = self.child.take().expect("taken only here");
+        let pipes = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let out = std::thread::spawn(move || read(pipes.0));
+        let err = std::thread::spawn(move || read(pipes.1));
+        let end = self.started + PATIENCE;
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if Instant::now() > end {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("{} hangs: {}{}", self.command, out.join().unwrap(), err.join().unwrap());
+            }
+            std::thread::sleep(Duration::from_millis(3));
+        };
+        let took = self.started.elapsed();
+        use std::os::unix::process::ExitStatusExt;
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+        let (out, err) = (out.join().unwrap(), err.join().unwrap());
+        Answer { command: std::mem::take(&mut self.command), code, out, err, took }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn read(mut pipe: impl Read) -> String {
+    let mut bytes = Vec::new();
+    let _ = pipe.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}

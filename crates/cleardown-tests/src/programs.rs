@@ -1,0 +1,31 @@
+//! Where the programs under test are.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The folder with `cleardown` and `cleardownd`, built if need be.
+///
+/// Cargo builds a package's programs for its own tests only; so they are taken from the target folder, after
+/// a build of the whole workspace (the same that builds the tests, so nothing is built twice).
+pub(crate) fn folder() -> &'static PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let test = std::env::current_exe().expect("a test knows its path");
+        let folder = test.parent().and_then(|deps| deps.parent()).expect("target/debug/deps/test").to_owned();
+        if std::env::var_os("CLEARDOWN_TEST_NO_BUILD").is_none() {
+            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+            let mut build = Command::new(cargo);
+            build.args(["build", "--workspace", "--all-targets", "--locked", "--quiet"]);
+            if folder.ends_with("release") {
+                build.arg("--release");
+            }
+            let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo starts");
+            assert!(built.success(), "the programs under test cannot be built");
+        }
+        for program in ["cleardown", "cleardownd"] {
+            assert!(folder.join(program).is_file(), "{program} is not in {}", folder.display());
+        }
+        folder
+    })
+}

@@ -1,0 +1,40 @@
+//! One machine and one server, and the tests that run on every such pair.
+
+use crate::{Machine, Protocol, Server, Who};
+
+/// A machine and a server.
+#[derive(Debug)]
+pub struct Stage {
+    /// The machine; declared first, so that its drives end before the server does.
+    pub machine: Machine,
+    /// The server.
+    pub server: Server,
+}
+
+impl Stage {
+    /// A fresh pair.
+    pub fn new(protocol: Protocol, who: Who) -> Stage {
+        Stage { machine: Machine::new(who), server: Server::start(protocol) }
+    }
+}
+
+/// Makes tests of functions that take a [`Stage`]: each over both protocols, as root and as an ordinary user.
+#[macro_export]
+macro_rules! on_every_stage {
+    ($($name:ident),* $(,)?) => {
+        $crate::on_every_stage!(@ smb_as_root, Smb, Root, $($name),*);
+        $crate::on_every_stage!(@ smb_as_user, Smb, User, $($name),*);
+        $crate::on_every_stage!(@ sftp_as_root, Sftp, Root, $($name),*);
+        $crate::on_every_stage!(@ sftp_as_user, Sftp, User, $($name),*);
+    };
+    (@ $stage:ident, $protocol:ident, $who:ident, $($name:ident),*) => {
+        mod $stage {
+            $(
+                #[test]
+                fn $name() {
+                    super::$name(&mut $crate::Stage::new($crate::Protocol::$protocol, $crate::Who::$who));
+                }
+            )*
+        }
+    };
+}

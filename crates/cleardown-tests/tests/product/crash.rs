@@ -1,0 +1,141 @@
+//! Daemon and worker die at every step; nothing is lost, and no application notices more than a pause.
+
+use std::fs;
+use std::time::Duration;
+
+use cleardown_tests::{Machine, Running, Stage, eventually, is_mounted, kill, on_every_stage};
+
+on_every_stage!(
+    a_restarted_daemon_knows_its_drives,
+    a_killed_worker_is_replaced,
+    a_worker_killed_while_an_application_writes,
+    a_daemon_killed_while_an_application_writes,
+    a_daemon_killed_while_mapping_and_ending,
+    a_restarted_server_is_found_again,
+);
+
+fn a_restarted_daemon_knows_its_drives(stage: &mut Stage) {
+    let Stage { machine, server } = stage;
+    let z = machine.map("z:", server);
+    let worker = machine.worker("z:");
+    kill(machine.daemon());
+    // The drive does not need the daemon.
+    machine.script(&format!("echo meanwhile > {}/a", z.display())).answer().ok();
+    eventually("the new daemon has it", || machine.status("z:") == "connected");
+    assert_eq!(machine.worker("z:"), worker);
+    machine.script(&format!("cat {}/a", z.display())).answer().ok();
+    machine.end("z:");
+    assert_eq!(fs::read_to_string(server.folder().join("a")).unwrap(), "meanwhile\n");
+}
+
+fn a_killed_worker_is_replaced(stage: &mut Stage) {
+    let Stage { machine, server } = stage;
+    let z = machine.map("z:", server);
+    machine.script(&format!("echo one > {}/a", z.display())).answer().ok();
+    let old = machine.worker("z:");
+    kill(old);
+    eventually("there is a new worker", || {
+        let connection = machine.connection("z:").unwrap();
+        connection["status"] == "connected"
+            && connection["worker_pid"].as_i64().is_some_and(|p| p != i64::from(old))
+    });
+    machine.script(&format!("cat {0}/a && echo two >> {0}/a", z.display())).answer().ok();
+    machine.end("z:");
+    assert_eq!(fs::read_to_string(server.folder().join("a")).unwrap(), "one\ntwo\n");
+}
+
+/// An application that writes 20 MB in small pieces, syncs, and says what it wrote.
+fn application(machine: &Machine) -> Running {
+    let z = machine.at("z:");
+    machine.script(&format!(
+        "set -e; cd {}; head -c 20000000 /dev/urandom > /dev/shm/cdt-$$; \
+         dd if=/dev/shm/cdt-$$ of=big bs=50000 conv=fsync status=none; \
+         sha256sum < /dev/shm/cdt-$$; rm /dev/shm/cdt-$$",
+        z.display()
+    ))
+}
+
+fn sum_on(stage: &Stage) -> String {
+    let there = fs::File::open(stage.server.folder().join("big")).unwrap();
+    let check = std::process::Command::new("sha256sum").stdin(there).output().unwrap();
+    String::from_utf8_lossy(&check.stdout).into_owned()
+}
+
+fn begun(stage: &Stage) {
+    let big = stage.server.folder().join("big");
+    eventually("the application has begun", || fs::metadata(&big).is_ok_and(|m| m.len() > 0));
+}
+
+fn a_worker_killed_while_an_application_writes(stage: &mut Stage) {
+    stage.machine.map("z:", &stage.server);
+    let application = application(&stage.machine);
+    begun(stage);
+    kill(stage.machine.worker("z:"));
+    let sum = application.answer().ok().out;
+    stage.machine.end("z:");
+    assert_eq!(sum_on(stage), sum);
+}
+
+fn a_daemon_killed_while_an_application_writes(stage: &mut Stage) {
+    stage.machine.map("z:", &stage.server);
+    let application = application(&stage.machine);
+    begun(stage);
+    kill(stage.machine.daemon());
+    let sum = application.answer().ok().out;
+    stage.machine.end("z:");
+    assert_eq!(sum_on(stage), sum);
+}
+
+fn a_daemon_killed_while_mapping_and_ending(stage: &mut Stage) {
+    let Stage { machine, server } = stage;
+    machine.list();
+    for pause in [0, 5, 15, 30, 60, 120, 250] {
+        let args = machine.map_args("z:", server);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let mapping = machine.start(&args);
+        std::thread::sleep(Duration::from_millis(pause));
+        kill(machine.daemon());
+        let mapped = mapping.answer();
+        settle(machine);
+        if mapped.code == 0 {
+            assert_eq!(machine.status("z:"), "connected", "{mapped}");
+        }
+        if machine.status("z:").is_empty() {
+            machine.map("z:", server);
+        }
+        let z = machine.at("z:");
+        machine.script(&format!("echo {pause} > {}/n", z.display())).answer().ok();
+        let ending = machine.start(&["end", "z:"]);
+        std::thread::sleep(Duration::from_millis(pause));
+        kill(machine.daemon());
+        let ended = ending.answer();
+        settle(machine);
+        if ended.code == 0 {
+            assert_eq!(machine.status("z:"), "", "{ended}");
+        }
+        if !machine.status("z:").is_empty() {
+            machine.end("z:");
+        }
+        assert!(!is_mounted(&z));
+        assert_eq!(fs::read_to_string(server.folder().join("n")).unwrap(), format!("{pause}\n"));
+    }
+}
+
+/// Waits until a restarted daemon has kept or undone what it found.
+fn settle(machine: &Machine) {
+    eventually("kept or undone", || matches!(machine.status("z:").as_str(), "connected" | ""));
+}
+
+fn a_restarted_server_is_found_again(stage: &mut Stage) {
+    let Stage { machine, server } = stage;
+    let z = machine.map("z:", server);
+    machine.script(&format!("echo one > {}/a", z.display())).answer().ok();
+    server.restart();
+    eventually("it works again", || {
+        machine.script(&format!("timeout 20 cat {}/a", z.display())).answer().out == "one\n"
+    });
+    machine.script(&format!("echo two >> {}/a", z.display())).answer().ok();
+    eventually("connected", || machine.status("z:") == "connected");
+    machine.end("z:");
+    assert_eq!(fs::read_to_string(server.folder().join("a")).unwrap(), "one\ntwo\n");
+}
