@@ -1,1 +1,22 @@
-//! The SFTP provider behind the Share trait, and the embedded SFTP server of the demo.
+//! The SFTP provider behind the [`Share`](cleardown_share::Share) trait, and the embedded SFTP server of the demo.
+//!
+//! SSH is `russh`'s. The SFTP protocol is spoken here: the published clients take names as text only, queue without
+//! bounds, and copy what they read; see [`mux`](self) for what is done instead.
+
+mod attr;
+mod auth;
+mod config;
+mod errno;
+mod explain;
+mod file;
+mod known_hosts;
+mod link;
+mod mux;
+pub mod server;
+mod session;
+mod share;
+mod ssh;
+mod wire;
+
+pub use config::{Config, Progress};
+pub use share::{SftpShare, connect};
