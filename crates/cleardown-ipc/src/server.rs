@@ -230,6 +230,10 @@ impl Conversation {
                     answer = &mut answer => break answer,
                 }
             };
+            // What was reported in the last instant comes before the answer too.
+            while let Ok(report) = reports.try_recv() {
+                send_progress(&connection, &message, &report).await?;
+            }
             let reply = answer.map(|value| dispatch::answer_values(&value)).map_err(Fault::from);
             send_reply(&connection, &message, reply).await
         })
