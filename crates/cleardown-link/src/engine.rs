@@ -92,16 +92,25 @@ impl Why {
 
 /// Dials, carries, and ends a link; returns when the line has been given back. `orders` closing means hang up.
 pub async fn run(plan: Plan, orders: mpsc::Receiver<Order>, reports: mpsc::Sender<Report>) {
-    let end = match open(&plan.line).await {
-        Ok(line) => {
-            let _ = reports.send(Report::PortOpened).await;
-            Pump::new(plan, line, orders, reports.clone()).run().await
-        }
+    match open(&plan.line).await {
+        Ok(line) => run_on(line, plan, orders, reports).await,
         Err(error) => {
             let errno = error.raw_os_error().unwrap_or(libc::EIO);
-            End { why: Why::Port(errno), acknowledged: false, device_answers: None }
+            let end = End { why: Why::Port(errno), acknowledged: false, device_answers: None };
+            let _ = reports.send(Report::Ended(end)).await;
         }
-    };
+    }
+}
+
+/// As [`run`], on a line that is open already (the plan's own is not looked at).
+pub async fn run_on(
+    line: crate::line::Open,
+    plan: Plan,
+    orders: mpsc::Receiver<Order>,
+    reports: mpsc::Sender<Report>,
+) {
+    let _ = reports.send(Report::PortOpened).await;
+    let end = Pump::new(plan, line, orders, reports.clone()).run().await;
     let _ = reports.send(Report::Ended(end)).await;
 }
 

@@ -233,8 +233,13 @@ impl Pump {
         let Some(tun) = &self.tun else { return };
         let headers = [self.session.header(protocol::IPV4), self.session.header(protocol::IPV6)];
         for _ in 0..BURST {
-            let Ok(length) = rustix::io::read(tun, &mut *buffer) else { return };
-            let Some(version) = buffer[..length].first().map(|first| first >> 4) else { return };
+            let length = match rustix::io::read(tun, &mut *buffer) {
+                Err(rustix::io::Errno::AGAIN) => return,
+                // The interface is gone: the link goes on, and its owner will end it or bring another.
+                Ok(0) | Err(_) => return self.tun = None,
+                Ok(length) => length,
+            };
+            let version = buffer[0] >> 4;
             let header = if version == 6 { &headers[1] } else { &headers[0] };
             frame(&[header, &buffer[..length]], self.accm, &mut self.out);
         }

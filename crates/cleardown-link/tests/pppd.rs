@@ -1,0 +1,230 @@
+//! Our PPP against pppd in a kernel of its own (user-mode-linux), over one end of a socket pair.
+#![allow(clippy::unwrap_used, reason = "a test may fail at once")]
+
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use cleardown_link::engine::{End, Order, Plan, Report, Why, run_on};
+use cleardown_link::line::{Line, Open};
+use cleardown_link::ppp::auth::client::Identity;
+use cleardown_link::ppp::session::{Config, Event, Reason};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+const OURS: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 2);
+const THEIRS: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
+const DNS: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 53);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The guest's first process: the host's files, read-only, are its root.
+const INIT: &str = r#"#!/bin/sh
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs tmpfs /run; mount -t devtmpfs dev /dev 2>/dev/null
+mkdir -p /run/ppp-etc /dev/pts /run/lock; mount --bind /run/ppp-etc /etc/ppp
+for module in drivers/net/slip/slhc lib/crc-ccitt drivers/net/ppp/ppp_generic drivers/net/ppp/ppp_async; do
+  busybox insmod MODULES/kernel/$module.ko
+done
+[ -e /dev/ppp ] || mknod /dev/ppp c 108 0
+printf '* * secret *\n' > /etc/ppp/pap-secrets; cp /etc/ppp/pap-secrets /etc/ppp/chap-secrets; : > /etc/ppp/options
+ip link set lo up
+while :; do
+  pppd /dev/ttyS0 115200 nodetach local nocrtscts passive lcp-max-configure 60 name server ms-dns 10.64.0.53 \
+    10.64.0.1:10.64.0.2 AUTH
+done
+"#;
+
+/// pppd, waiting on a line. Dropping it switches its machine off.
+struct Pppd {
+    machine: Child,
+    line: Option<OwnedFd>,
+    _folder: tempfile::TempDir,
+}
+
+impl Pppd {
+    /// None, with a word on standard error, where the machine lacks something.
+    fn start(auth: &str) -> Option<Pppd> {
+        let modules = std::fs::read_dir("/usr/lib/uml/modules").ok().and_then(|mut all| all.next()?.ok());
+        let programs = ["/usr/bin/linux.uml", "/usr/sbin/pppd", "/usr/bin/busybox"];
+        let missing = programs.iter().find(|program| !Path::new(program).exists());
+        let (Some(modules), None) = (modules, missing) else {
+            eprintln!("SKIPPED: needs user-mode-linux, ppp and busybox");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let init = folder.path().join("init");
+        let script = INIT.replace("MODULES", modules.path().to_str().unwrap()).replace("AUTH", auth);
+        std::fs::write(&init, script).unwrap();
+        std::fs::set_permissions(&init, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        let mut command = Command::new("/usr/bin/linux.uml");
+        command
+            .args([
+                "mem=96M",
+                "rootfstype=hostfs",
+                "rootflags=/",
+                "ro",
+                "con=null",
+                "con0=null,fd:1",
+                "ssl=null",
+            ])
+            .args(["ssl0=fd:63", "console=tty0", "quiet", "loglevel=3", "panic=-1"])
+            .arg(format!("init={}", init.display()))
+            .env("TMPDIR", "/dev/shm")
+            .env("HOME", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
+        let line = theirs.as_raw_fd();
+        // SAFETY: dup2 is async-signal-safe, and nothing else happens between fork and exec.
+        unsafe {
+            command.pre_exec(move || match libc::dup2(line, 63) {
+                63 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            });
+        }
+        let machine = command.spawn().unwrap();
+        Some(Pppd { machine, line: Some(ours), _folder: folder })
+    }
+}
+
+impl Drop for Pppd {
+    fn drop(&mut self) {
+        let group = rustix::process::Pid::from_child(&self.machine);
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        let _ = self.machine.wait();
+    }
+}
+
+struct Link {
+    orders: mpsc::Sender<Order>,
+    reports: mpsc::Receiver<Report>,
+}
+
+impl Link {
+    fn dial(line: OwnedFd, password: &str) -> Link {
+        let identity = Identity { user: "client".into(), secret: password.to_owned().into() };
+        let ppp = Config { identity: Some(identity), seed: [5; 32], ..Config::default() };
+        let unused = Line::Command { argv: Vec::new() };
+        let (orders, for_engine) = mpsc::channel(4);
+        let (to_us, reports) = mpsc::channel(64);
+        let plan = Plan { line: unused, modem: None, ppp };
+        tokio::spawn(run_on(Open::stream(line).unwrap(), plan, for_engine, to_us));
+        Link { orders, reports }
+    }
+
+    async fn until<T>(&mut self, mut wanted: impl FnMut(&Report) -> Option<T>) -> T {
+        loop {
+            let report = timeout(PATIENCE, self.reports.recv()).await.expect("a report in time");
+            let report = report.expect("an engine at work");
+            if let Some(found) = wanted(&report) {
+                return found;
+            }
+            assert!(!matches!(report, Report::Ended(_)), "the link ended: {report:?}");
+        }
+    }
+
+    async fn end(&mut self) -> End {
+        self.until(|report| if let Report::Ended(end) = report { Some(end.clone()) } else { None }).await
+    }
+}
+
+async fn right_and_wrong_password(auth: &str, checks: bool) {
+    let Some(mut pppd) = Pppd::start(auth) else { return };
+    let line = pppd.line.take().unwrap();
+    let mut link = Link::dial(line.try_clone().unwrap(), "secret");
+    let (local, remote, dns) = link
+        .until(|report| match report {
+            Report::Ppp(Event::Ipv4Up { local, remote, dns }) => Some((*local, *remote, dns.clone())),
+            _ => None,
+        })
+        .await;
+    assert_eq!((local, remote, &dns[..]), (OURS, THEIRS, &[DNS, DNS][..]));
+    ping(&link).await;
+    link.orders.send(Order::HangUp(Instant::now() + Duration::from_secs(5))).await.unwrap();
+    let end = link.end().await;
+    assert_eq!(end, End { why: Why::Ppp(Reason::Asked), acknowledged: true, device_answers: None });
+    if checks {
+        let end = Link::dial(line, "guess").end().await;
+        assert_eq!(end.why.ras(), 691, "{end:?}");
+    }
+}
+
+/// One ICMP echo through the link: the interface is a socket pair, and the datagram is made by hand.
+async fn ping(link: &Link) {
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+    link.orders.send(Order::Interface(theirs)).await.unwrap();
+    let request = echo_request();
+    let reply = tokio::task::spawn_blocking(move || {
+        rustix::net::sockopt::set_socket_timeout(
+            &ours,
+            rustix::net::sockopt::Timeout::Recv,
+            Some(Duration::from_secs(1)),
+        )
+        .unwrap();
+        let mut buffer = [0; 2000];
+        for _ in 0..30 {
+            rustix::io::write(&ours, &request).unwrap();
+            // Other datagrams may come first (IPv6's neighbours speak unasked).
+            while let Ok(length) = rustix::io::read(&ours, &mut buffer) {
+                if buffer[0] == 0x45 && buffer[20] == 0 {
+                    return buffer[..length].to_vec();
+                }
+            }
+        }
+        panic!("no echo came back");
+    });
+    let reply = reply.await.unwrap();
+    assert_eq!(&reply[12..20], &[THEIRS.octets(), OURS.octets()].concat()[..]);
+    assert_eq!(&reply[24..], b"\x12\x34\x00\x01cleardown");
+}
+
+fn echo_request() -> Vec<u8> {
+    let mut icmp = b"\x08\0\0\0\x12\x34\x00\x01cleardown".to_vec();
+    let sum = checksum(&icmp);
+    icmp[2..4].copy_from_slice(&sum);
+    let mut ip = vec![0x45, 0, 0, (20 + icmp.len()) as u8, 0, 1, 0x40, 0, 64, 1, 0, 0];
+    ip.extend_from_slice(&OURS.octets());
+    ip.extend_from_slice(&THEIRS.octets());
+    let sum = checksum(&ip);
+    ip[10..12].copy_from_slice(&sum);
+    ip.extend_from_slice(&icmp);
+    ip
+}
+
+fn checksum(bytes: &[u8]) -> [u8; 2] {
+    let word = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
+    let mut sum: u32 = bytes.chunks(2).map(word).sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    (!(sum as u16)).to_be_bytes()
+}
+
+#[tokio::test]
+async fn pppd_without_authentication() {
+    right_and_wrong_password("noauth", false).await;
+}
+
+#[tokio::test]
+async fn pppd_with_pap() {
+    right_and_wrong_password("auth +pap -chap -mschap -mschap-v2", true).await;
+}
+
+#[tokio::test]
+async fn pppd_with_chap_md5() {
+    right_and_wrong_password("auth +chap -pap -mschap -mschap-v2", true).await;
+}
+
+#[tokio::test]
+async fn pppd_with_mschap_v2() {
+    right_and_wrong_password("auth +mschap-v2 -pap -chap -mschap", true).await;
+}
