@@ -22,6 +22,9 @@ const NEEDED: &[(&str, &str)] = &[
     ("getfattr", "attr"),
     ("setpriv", "util-linux"),
     ("ps", "procps"),
+    ("linux.uml", "user-mode-linux"),
+    ("pppd", "ppp"),
+    ("busybox", "busybox-static"),
     ("git", "git"),
 ];
 

@@ -29,7 +29,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { read_only: false, uid: 0, gid: 0, allow_others: false, request_timeout: Duration::from_secs(30) }
+        Options {
+            read_only: false,
+            uid: 0,
+            gid: 0,
+            allow_others: false,
+            request_timeout: Duration::from_secs(30),
+        }
     }
 }
 

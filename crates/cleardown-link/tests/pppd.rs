@@ -1,5 +1,9 @@
 //! Our PPP against pppd in a kernel of its own (user-mode-linux), over one end of a socket pair.
-#![allow(clippy::unwrap_used, reason = "a test may fail at once")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may fail at once, and says when it is skipped"
+)]
 
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
