@@ -9,7 +9,7 @@ use crate::create::{Compound, stat};
 use crate::file::SmbFile;
 use crate::link::Link;
 use crate::wire::Command;
-use crate::wire::create::{Create, access};
+use crate::wire::create::{Create, access, option};
 use crate::wire::info::{self, attribute, class};
 
 /// The raw attributes with the read-only bit that a mode asks for; 0 (leave them) if nothing changes.
@@ -61,6 +61,7 @@ async fn apply(
     }
     if set.size.is_some() {
         create.access |= access::WRITE_DATA;
+        create.options |= option::NON_DIRECTORY;
         create.lease = core.own_lease(link, path);
     }
     let mut compound = Compound::new(link, &create);

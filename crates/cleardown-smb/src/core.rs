@@ -14,6 +14,7 @@ use crate::file::Files;
 use crate::lease::Leases;
 use crate::link::{Link, Target};
 use crate::names;
+use crate::watch::Watches;
 
 /// Events that wait for the drive to read them.
 const EVENTS: usize = 1024;
@@ -37,6 +38,11 @@ pub(crate) struct Core {
     pub(crate) target: Mutex<Target>,
     pub(crate) files: Files,
     pub(crate) leases: Leases,
+    pub(crate) watches: Watches,
+    /// Durable handles that were claimed.
+    pub(crate) claimed: AtomicU64,
+    /// Device names (`aux.c`) that the server was seen to use as they are.
+    pub(crate) native: Mutex<HashSet<Vec<u16>>>,
     /// Names of removed files that are open still, and that no listing shows.
     pub(crate) hidden: Mutex<HashSet<Vec<u16>>>,
     /// What was agreed on last.
@@ -58,6 +64,9 @@ impl Core {
             target: Mutex::new(target),
             files: Files::default(),
             leases: Leases::default(),
+            watches: Watches::default(),
+            claimed: AtomicU64::new(0),
+            native: Mutex::default(),
             hidden: Mutex::default(),
             last_info: Mutex::new(info),
             events,
@@ -84,6 +93,11 @@ impl Core {
         }
     }
 
+    /// Tells the drive, and waits until it listens.
+    pub(crate) async fn emit_wait(&self, event: Event) {
+        let _ = self.events.send(event).await;
+    }
+
     /// The link, if there is one now.
     pub(crate) fn current(&self) -> Option<Arc<Link>> {
         match &*self.state.borrow() {
@@ -105,6 +119,10 @@ impl Core {
             if !units.is_empty() {
                 units.push(u16::from(b'\\'));
             }
+            if names::is_device(name) && self.is_native(name) {
+                units.extend(name.iter().map(|byte| u16::from(*byte)));
+                continue;
+            }
             names::encode(name, &mut units)
                 .map_err(|_| ShareError::server(libc::ENAMETOOLONG, "the name is too long for SMB"))?;
         }
@@ -112,6 +130,11 @@ impl Core {
             return Err(ShareError::server(libc::ENAMETOOLONG, "the path is too long for SMB"));
         }
         Ok(units)
+    }
+
+    fn is_native(&self, name: &[u8]) -> bool {
+        let units: Vec<u16> = name.iter().map(|byte| u16::from(*byte)).collect();
+        self.native.lock().contains(&units)
     }
 
     /// Fails for what would change a share that is connected read-only.
@@ -170,7 +193,7 @@ impl Attempt<'_> {
 
 /// The error of calls on a closed share.
 pub(crate) fn closed() -> ShareError {
-    ShareError::server(libc::ENOTCONN, "the share is closed")
+    ShareError::transport(libc::ENOTCONN, "the share is closed")
 }
 
 /// Runs an idempotent operation on the link of the moment, and again on the next one if that is lost.

@@ -83,6 +83,9 @@ impl OpenDir<'_> {
             if self.core.hidden.lock().contains(&units) {
                 continue;
             }
+            if names::is_device(&name) && units.first().is_some_and(|unit| *unit < 0x80) {
+                self.core.native.lock().insert(units);
+            }
             if attr.kind == FileKind::Symlink {
                 attr.size = 0; // the length of the target is not told here
             }

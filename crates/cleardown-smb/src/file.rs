@@ -11,7 +11,7 @@ use cleardown_share::{Access, Attr, File, LockKind, SetAttr, ShareError, SharePa
 use futures_util::future::try_join_all;
 use parking_lot::Mutex;
 
-use crate::core::{Core, retry};
+use crate::core::{Core, State, retry};
 use crate::lease::Key;
 use crate::link::Link;
 use crate::lock::Locks;
@@ -258,6 +258,16 @@ impl SmbFile {
     }
 }
 
+impl SmbFile {
+    /// The attributes, and their raw bits.
+    pub(crate) async fn attributes(&self) -> ShareResult<(Attr, u32)> {
+        let reply = self
+            .ask(Command::QueryInfo, |body, file| info::query_file(body, info::class::ALL, file, 64 * 1024))
+            .await?;
+        Ok(info::all(&request::output(&reply)?)?)
+    }
+}
+
 #[async_trait]
 impl File for SmbFile {
     async fn read(&self, offset: u64, len: u32) -> ShareResult<Bytes> {
@@ -301,10 +311,7 @@ impl File for SmbFile {
     }
 
     async fn stat(&self) -> ShareResult<Attr> {
-        let reply = self
-            .ask(Command::QueryInfo, |body, file| info::query_file(body, info::class::ALL, file, 64 * 1024))
-            .await?;
-        Ok(info::all(&request::output(&reply)?)?.0)
+        Ok(self.attributes().await?.0)
     }
 
     async fn set_attr(&self, set: &SetAttr) -> ShareResult<Attr> {
@@ -348,6 +355,9 @@ impl File for SmbFile {
     async fn close(&self) -> ShareResult<()> {
         let extra = self.0.locks.handles();
         let Some(at) = self.0.retire() else { return Ok(()) };
+        if matches!(&*self.0.core.state.borrow(), State::Closed) {
+            return Err(crate::core::closed());
+        }
         // A handle of a link that is gone is closed already.
         let Some(link) = self.0.core.current().filter(|link| link.generation == at.generation) else {
             return Ok(());

@@ -12,6 +12,7 @@ mod core;
 mod create;
 mod credits;
 mod crypto;
+mod dfs;
 mod dir;
 mod file;
 mod lease;
@@ -24,13 +25,16 @@ mod remove;
 mod rename;
 mod session;
 mod share;
+mod shares;
 mod space;
 mod status;
 mod transport;
+mod watch;
 mod wire;
 
 pub use config::{Config, Progress};
 pub use share::{SmbShare, connect};
+pub use shares::{ShareInfo, list_shares};
 
 /// Random bytes.
 fn random<const N: usize>() -> [u8; N] {

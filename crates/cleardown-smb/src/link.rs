@@ -27,8 +27,6 @@ pub(crate) struct Link {
     pub(crate) granted: Granted,
     pub(crate) tree: u32,
     pub(crate) share: TreeReply,
-    /// Server and share that were reached (after referrals, not what the user wrote).
-    pub(crate) target: Target,
     /// Counts the links of one share; a file handle is good for the link it was opened on.
     pub(crate) generation: u64,
 }
@@ -161,9 +159,9 @@ pub(crate) async fn reach(
         let why = "the share demands encryption, and this session cannot encrypt".into();
         return Err(ErrorKind::Protocol { server: server.clone(), why }.into());
     }
-    let (connection, target) = (connection.clone(), target.clone());
+    let connection = connection.clone();
     { guard }.0 = None;
-    Ok(Link { connection, negotiated, granted, tree, share, target, generation })
+    Ok(Link { connection, negotiated, granted, tree, share, generation })
 }
 
 /// A connection that dies with the attempt to use it.

@@ -3,9 +3,11 @@
 //! SMB forbids `" * : < > ? \ |`, the control characters, and a space or dot at the end of a name. Those are moved
 //! into the private-use area as Apple's SFM did, and as Samba's `catia`/`fruit` and Linux cifs (`mapposix`) do:
 //! U+F001..U+F01F for the control characters, U+F020..U+F027 for `" * : < > ? \ |`, U+F028 and U+F029 for a space
-//! and a dot at the end. Two more ranges are ours:
+//! and a dot at the end. Two more uses of that area are ours:
 //!
-//! - a byte that is not UTF-8 becomes U+F780 + (byte - 0x80), that is U+F780..U+F7FF;
+//! - a byte that is not UTF-8 becomes U+F700 + byte, that is U+F780..U+F7FF;
+//! - the first letter of a name that Windows takes for a device (`con`, `nul.txt`, `aux.c`), which Samba shows under an
+//!   invented name, becomes U+F700 + letter;
 //! - a character that is itself in one of these ranges is written as the bytes of its UTF-8 form, in the second way.
 //!
 //! So every Linux name has exactly one form on the wire, and comes back as it was. A name found on the server that no
@@ -15,7 +17,7 @@
 /// Longest component in UTF-16 code units.
 pub(crate) const MAX_UNITS: usize = 255;
 
-const BYTES: std::ops::RangeInclusive<u32> = 0xF780..=0xF7FF;
+const BYTES: std::ops::RangeInclusive<u32> = 0xF701..=0xF7FF;
 const MAPPED: std::ops::RangeInclusive<u32> = 0xF001..=0xF029;
 const FORBIDDEN: [char; 8] = ['"', '*', ':', '<', '>', '?', '\\', '|'];
 
@@ -31,6 +33,9 @@ pub(crate) fn encode(name: &[u8], into: &mut Vec<u16>) -> Result<(), TooLong> {
             encode_char(c, into);
         }
         into.extend(chunk.invalid().iter().map(|byte| encode_byte(*byte)));
+    }
+    if is_device(name) {
+        into[start] = encode_byte(name[0]);
     }
     if let Some(last) = into[start..].last_mut() {
         match *last {
@@ -57,8 +62,24 @@ fn encode_char(c: char, into: &mut Vec<u16>) {
 }
 
 fn encode_byte(byte: u8) -> u16 {
-    // Invalid bytes are never ASCII.
-    0xF780 + u16::from(byte & 0x7F)
+    0xF700 + u16::from(byte)
+}
+
+/// Whether Windows takes a name for a device: `con`, `prn`, `aux`, `nul`, `com1`..`com9`, `lpt1`..`lpt9`, with or
+/// without an extension.
+pub(crate) fn is_device(name: &[u8]) -> bool {
+    let stem = name.split(|byte| *byte == b'.').next().unwrap_or(name).trim_ascii_end();
+    match stem {
+        [a, b, c] => {
+            let stem = [*a, *b, *c].map(|byte| byte.to_ascii_lowercase());
+            matches!(&stem, b"con" | b"prn" | b"aux" | b"nul")
+        }
+        [a, b, c, b'1'..=b'9'] => {
+            let stem = [*a, *b, *c].map(|byte| byte.to_ascii_lowercase());
+            matches!(&stem, b"com" | b"lpt")
+        }
+        _ => false,
+    }
 }
 
 /// A name from the wire as Linux bytes; none if it cannot be one (empty, a slash, NUL, `.` or `..`).
@@ -88,7 +109,7 @@ fn decode_char(c: char, name: &mut Vec<u8>) {
         0xF020..=0xF027 => name.push(FORBIDDEN[(code - 0xF020) as usize] as u8),
         0xF028 => name.push(b' '),
         0xF029 => name.push(b'.'),
-        code if BYTES.contains(&code) => name.push(0x80 | code as u8),
+        code if BYTES.contains(&code) => name.push(code as u8),
         _ => name.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
     }
 }
@@ -111,6 +132,8 @@ mod tests {
         assert_eq!(wire(b"end. "), [0x65, 0x6E, 0x64, 0x2E, 0xF028]);
         assert_eq!(wire(b"..."), [0x2E, 0x2E, 0xF029]);
         assert_eq!(wire(b"\xFF"), [0xF7FF]);
+        assert_eq!(wire(b"aux.c"), [0xF761, 0x75, 0x78, 0x2E, 0x63]);
+        assert_eq!(wire(b"auxiliary")[0], 0x61);
         assert_eq!(wire("ä😀".as_bytes()), [0xE4, 0xD83D, 0xDE00]);
     }
 

@@ -33,8 +33,6 @@ pub(crate) struct Negotiated {
     /// Requests may cost more than one credit.
     pub(crate) large: bool,
     pub(crate) leasing: bool,
-    pub(crate) dfs: bool,
-    pub(crate) encryption: bool,
     pub(crate) cipher: Option<Cipher>,
     pub(crate) signing: SigningAlgorithm,
     pub(crate) signing_required: bool,
@@ -151,8 +149,6 @@ fn agree(
         max_write: response.max_write_size,
         large: has(Capabilities::LARGE_MTU),
         leasing: has(Capabilities::LEASING),
-        dfs: has(Capabilities::DFS),
-        encryption: cipher.is_some(),
         cipher,
         signing,
         signing_required: response.security_mode.contains(SecurityMode::SIGNING_REQUIRED)

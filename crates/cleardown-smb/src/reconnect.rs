@@ -1,5 +1,6 @@
 //! Losing the server, and coming back: a new session, the files opened again, and the drive told.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -115,6 +116,7 @@ async fn reopen(core: &Arc<Core>, link: &Arc<Link>, handle: &Arc<Handle>, deadli
         create.id = false;
         result = open_once(link, create, deadline).await.ok();
         kept = result.is_some();
+        core.claimed.fetch_add(u64::from(kept), Ordering::Relaxed);
     }
     let created = match result {
         Some(created) => created,

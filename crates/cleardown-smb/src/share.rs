@@ -1,5 +1,6 @@
 //! The share as drives see it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ use crate::wire::create::{
 use crate::wire::frame::Frame;
 use crate::wire::info::{self, attribute, class};
 use crate::wire::{Bits, Command, ioctl, request};
-use crate::{dir, lease as leases, names, random, reconnect, remove, rename, status};
+use crate::{dfs, dir, lease as leases, names, random, reconnect, remove, rename, status, watch};
 
 /// A share on an SMB server.
 pub struct SmbShare {
@@ -54,21 +55,53 @@ pub async fn connect(config: Config) -> Result<SmbShare, Error> {
         share: remote.share.clone(),
         folder,
     };
-    let link = Arc::new(reach(&config, client, &target, 0, 1, deadline).await?);
-    let capabilities = look(&config, &link, &target, deadline).await?;
+    let (link, target, capabilities) = find(&config, client, target, deadline).await?;
     let core = Core::new(config, client, target, link.clone());
     leases::listen(&core, &link);
     reconnect::supervise(&core, link);
     Ok(SmbShare { core, capabilities })
 }
 
-/// Looks at the root: whether it is there, and what the file system behind it can do.
+/// Reaches a target, or where the namespace that it is in says it is.
+async fn find(
+    config: &Config,
+    client: [u8; 16],
+    target: Target,
+    deadline: Instant,
+) -> Result<(Arc<Link>, Target, Capabilities), Error> {
+    let mut candidates = VecDeque::from([target]);
+    let mut hops = 0;
+    let mut failure = Error::from(ErrorKind::NoSuchShare(config.remote.to_string()));
+    while let Some(target) = candidates.pop_front() {
+        let link = match reach(config, client, &target, 0, 1, deadline).await {
+            Ok(link) => Arc::new(link),
+            // One of several targets of a referral may be down.
+            Err(error) if !candidates.is_empty() => {
+                failure = error;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        match look(config, &link, &target, deadline).await? {
+            Some(capabilities) => return Ok((link, target, capabilities)),
+            None if hops < dfs::HOPS => {
+                hops += 1;
+                let further = dfs::refer(config, client, &target, deadline).await?;
+                candidates.extend(further.into_iter().take(dfs::HOPS));
+            }
+            None => break,
+        }
+    }
+    Err(failure.because("the namespace's referrals lead nowhere"))
+}
+
+/// Looks at the root: what the file system behind it can do, or none if the server says that it is elsewhere.
 async fn look(
     config: &Config,
     link: &Link,
     target: &Target,
     deadline: Instant,
-) -> Result<Capabilities, Error> {
+) -> Result<Option<Capabilities>, Error> {
     let mut create = Create::open(&target.folder, access::READ_ATTRIBUTES);
     create.options = option::DIRECTORY;
     let result = async {
@@ -78,6 +111,7 @@ async fn look(
     let name = config.remote.to_string();
     let flags = match result.await {
         Ok(output) => output.u32(0).unwrap_or(0),
+        Err(error) if status::is(&error, status::PATH_NOT_COVERED) => return Ok(None),
         Err(error) => {
             let kind = match error.errno {
                 libc::ENOENT | libc::ENOTDIR => ErrorKind::NoSuchShare(name),
@@ -91,7 +125,7 @@ async fn look(
             return Err(Error::from(kind).because(error));
         }
     };
-    Ok(capabilities(config, link, flags))
+    Ok(Some(capabilities(config, link, flags)))
 }
 
 /// File-system attributes (MS-FSCC 2.5.1).
@@ -99,7 +133,6 @@ mod fs {
     pub(super) const SPARSE: u32 = 0x40;
     pub(super) const REPARSE_POINTS: u32 = 0x80;
     pub(super) const READ_ONLY: u32 = 0x8_0000;
-    pub(super) const HARD_LINKS: u32 = 0x40_0000;
 }
 
 fn capabilities(config: &Config, link: &Link, flags: u32) -> Capabilities {
@@ -171,6 +204,20 @@ impl Core {
 }
 
 impl SmbShare {
+    /// Drops the connection as a broken network would; the share reconnects. For tests.
+    #[doc(hidden)]
+    pub fn drop_connection(&self) {
+        if let Some(link) = self.core.current() {
+            link.connection.kill("the connection was dropped for a test");
+        }
+    }
+
+    /// How many durable handles were claimed after reconnects. For tests.
+    #[doc(hidden)]
+    pub fn durable_reclaims(&self) -> u64 {
+        self.core.claimed.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     async fn open_file(&self, path: &SharePath, how: OpenHow) -> ShareResult<Opened> {
         let core = &self.core;
         if how.access.contains(Access::WRITE) || how.disposition != Disposition::Open {
@@ -199,6 +246,10 @@ impl SmbShare {
                     drop(release);
                     key = core.leases.acquire(path);
                     release = Release { core, key: Some(key) };
+                }
+                // Whatever has the name, it is taken.
+                Err(error) if !is_idempotent && error.errno == libc::EISDIR => {
+                    return Err(status::error(status::OBJECT_NAME_COLLISION));
                 }
                 Err(error) => return Err(error),
             }
@@ -382,6 +433,14 @@ impl Share for SmbShare {
                 Compound::new(&link, &create).query_fs(class::FS_FULL_SIZE, 32).run(deadline).await?;
             Ok(info::full_size(&answers.output()?)?)
         })
+    }
+
+    async fn watch(&self, dir: &SharePath) -> ShareResult<()> {
+        watch::watch(&self.core, dir).await
+    }
+
+    async fn unwatch(&self, dir: &SharePath) {
+        watch::unwatch(&self.core, dir);
     }
 
     async fn probe(&self) -> ShareResult<Duration> {

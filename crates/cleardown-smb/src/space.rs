@@ -1,6 +1,6 @@
 //! Space: allocation, holes, and where data is.
 
-use cleardown_share::{File, ShareResult};
+use cleardown_share::{Access, File, ShareResult};
 
 use crate::file::SmbFile;
 use crate::status;
@@ -14,6 +14,9 @@ impl SmbFile {
         self.ask(Command::Ioctl, |body, file| ioctl::request(body, code, file, input, room)).await
     }
 }
+
+/// FILE_ATTRIBUTE_SPARSE_FILE.
+const SPARSE_FILE: u32 = 0x200;
 
 /// The end of a range; `EFBIG` where there is none.
 fn end_of(offset: u64, len: u64) -> ShareResult<u64> {
@@ -47,9 +50,16 @@ pub(crate) async fn punch(file: &SmbFile, offset: u64, len: u64) -> ShareResult<
 
 /// The next data or hole.
 pub(crate) async fn seek(file: &SmbFile, offset: u64, data: bool) -> ShareResult<u64> {
-    let size = file.stat().await?.size;
+    let (attr, bits) = file.attributes().await?;
+    let size = attr.size;
     if offset >= size {
         return Err(cleardown_share::ShareError::server(libc::ENXIO, "past the end of the file"));
+    }
+    // Servers tell holes only of files that are marked sparse; on others all counts as data, which is allowed. A
+    // file that we may write and that has holes is marked.
+    let has_holes = attr.allocated.is_some_and(|allocated| allocated < size);
+    if bits & SPARSE_FILE == 0 && has_holes && file.0.access.contains(Access::WRITE) {
+        let _ = file.control(ioctl::SET_SPARSE, &[1], 0).await;
     }
     let input = ioctl::range(offset, size - offset);
     let reply = file.control(ioctl::QUERY_ALLOCATED_RANGES, &input, 64 * 1024).await?;

@@ -13,8 +13,6 @@ pub(crate) const FLAG_RESPONSE: u32 = 1;
 pub(crate) const FLAG_ASYNC: u32 = 2;
 pub(crate) const FLAG_RELATED: u32 = 4;
 pub(crate) const FLAG_SIGNED: u32 = 8;
-pub(crate) const FLAG_DFS: u32 = 0x1000_0000;
-pub(crate) const FLAG_REPLAY: u32 = 0x2000_0000;
 
 /// Offsets of header fields.
 pub(crate) const AT_CHARGE: usize = 6;

@@ -16,8 +16,6 @@ pub(crate) mod class {
     pub(crate) const ALL: u8 = 18;
     pub(crate) const ALLOCATION: u8 = 19;
     pub(crate) const END_OF_FILE: u8 = 20;
-    pub(crate) const DISPOSITION_EX: u8 = 64;
-    pub(crate) const RENAME_EX: u8 = 65;
     /// File system classes.
     pub(crate) const FS_ATTRIBUTE: u8 = 5;
     pub(crate) const FS_FULL_SIZE: u8 = 7;

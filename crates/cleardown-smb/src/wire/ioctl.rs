@@ -16,7 +16,6 @@ pub(crate) const GET_REPARSE_POINT: u32 = 0x0009_00A8;
 pub(crate) const SET_SPARSE: u32 = 0x0009_00C4;
 pub(crate) const SET_ZERO_DATA: u32 = 0x0009_80C8;
 pub(crate) const QUERY_ALLOCATED_RANGES: u32 = 0x0009_40CF;
-pub(crate) const DUPLICATE_EXTENTS: u32 = 0x0009_8344;
 
 /// IOCTL that is a file-system control, with this input and room for that much output.
 pub(crate) fn request(body: &mut Vec<u8>, code: u32, file: FileId, input: &[u8], room: u32) {
@@ -84,15 +83,6 @@ pub(crate) fn range(first: u64, second: u64) -> Vec<u8> {
 /// FILE_ALLOCATED_RANGE_BUFFERs: offsets and lengths.
 pub(crate) fn ranges(data: &[u8]) -> Result<Vec<(u64, u64)>, Malformed> {
     (0..data.len() / 16).map(|i| Ok((data.u64(i * 16)?, data.u64(i * 16 + 8)?))).collect()
-}
-
-/// SMB2_DUPLICATE_EXTENTS_DATA: from a file into the one that the control goes to.
-pub(crate) fn duplicate(source: FileId, chunk: (u64, u64, u64)) -> Vec<u8> {
-    let mut data = source.0.to_vec();
-    data.put_u64_le(chunk.0);
-    data.put_u64_le(chunk.1);
-    data.put_u64_le(chunk.2);
-    data
 }
 
 /// The reparse data of a symbolic link (MS-FSCC 2.1.2.4), relative unless the target starts with a backslash.

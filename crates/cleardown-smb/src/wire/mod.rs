@@ -4,6 +4,8 @@
 pub(crate) mod create;
 pub(crate) mod directory;
 pub(crate) mod frame;
+#[cfg(test)]
+mod hostile;
 pub(crate) mod info;
 pub(crate) mod ioctl;
 pub(crate) mod request;

@@ -20,28 +20,19 @@ pub(crate) fn tree_connect(body: &mut Vec<u8>, unc: &[u16]) {
     put_utf16(body, unc);
 }
 
-/// What TREE_CONNECT's reply says: share type, flags and capabilities.
+/// What TREE_CONNECT's reply says: the share's flags, and what we may do there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TreeReply {
-    pub(crate) kind: u8,
     pub(crate) flags: u32,
-    pub(crate) capabilities: u32,
     pub(crate) access: u32,
 }
 
 impl TreeReply {
-    pub(crate) const DISK: u8 = 1;
     pub(crate) const ENCRYPT: u32 = 0x8000;
-    pub(crate) const DFS_CAPABLE: u32 = 8;
 
     pub(crate) fn read(reply: &Reply) -> Result<TreeReply, Malformed> {
         let body = reply.message.part(HEADER, 16)?;
-        Ok(TreeReply {
-            kind: body.u8(2)?,
-            flags: body.u32(4)?,
-            capabilities: body.u32(8)?,
-            access: body.u32(12)?,
-        })
+        Ok(TreeReply { flags: body.u32(4)?, access: body.u32(12)? })
     }
 }
 

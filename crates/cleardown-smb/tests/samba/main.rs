@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod coherence;
 mod common;
+mod conformance;
 mod connecting;
 mod files;
+mod losing;
+mod namespaces;
