@@ -75,7 +75,11 @@ async fn apply(
     for _ in 0..usize::from(set.size.is_some()) + usize::from(basic.is_some()) {
         answers.done()?;
     }
-    Ok(answers.attributes()?.0)
+    let attr = answers.attributes()?.0;
+    if let (Some(_), Some(created)) = (set.created, attr.created) {
+        core.files.recreated(path, info::filetime(created));
+    }
+    Ok(attr)
 }
 
 /// Changes attributes of an open file.

@@ -16,6 +16,7 @@ use crate::lease::Key;
 use crate::link::Link;
 use crate::lock::Locks;
 use crate::status;
+use crate::wire::create::Created;
 use crate::wire::frame::Frame;
 use crate::wire::{Command, FileId, info, request};
 
@@ -46,6 +47,13 @@ impl Files {
         Some((path, oplock))
     }
 
+    /// A file's creation time was set by us.
+    pub(crate) fn recreated(&self, path: &SharePath, created: i64) {
+        for handle in self.all().into_iter().filter(|handle| *handle.path.lock() == *path) {
+            handle.identity.lock().created = created;
+        }
+    }
+
     /// A file or folder was renamed by us.
     pub(crate) fn moved(&self, from: &SharePath, to: &SharePath) {
         for handle in self.all() {
@@ -66,6 +74,19 @@ pub(crate) struct At {
     pub(crate) durable: bool,
 }
 
+/// Which file it is: its id on the server's disk, which a new file may get once it is free, and its creation time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    id: Option<u64>,
+    created: i64,
+}
+
+impl From<&Created> for Identity {
+    fn from(created: &Created) -> Identity {
+        Identity { id: created.id, created: created.times[0] }
+    }
+}
+
 /// An open file, over the links of its share.
 pub(crate) struct Handle {
     pub(crate) core: Arc<Core>,
@@ -75,8 +96,8 @@ pub(crate) struct Handle {
     pub(crate) access: Access,
     pub(crate) key: Key,
     pub(crate) create: [u8; 16],
-    /// The file's id on the server's disk: what is opened again must be the same file.
-    pub(crate) id: Option<u64>,
+    /// What is opened again must be the same file.
+    pub(crate) identity: Mutex<Identity>,
     pub(crate) at: Mutex<At>,
     pub(crate) locks: Locks,
     closed: AtomicBool,
@@ -89,7 +110,7 @@ impl Handle {
         access: Access,
         key: Key,
         create: [u8; 16],
-        id: Option<u64>,
+        identity: Identity,
         at: At,
     ) -> Arc<Handle> {
         let serial = core.next_serial();
@@ -99,7 +120,7 @@ impl Handle {
             access,
             key,
             create,
-            id,
+            identity: Mutex::new(identity),
             at: Mutex::new(at),
             locks: Locks::default(),
             closed: AtomicBool::new(false),

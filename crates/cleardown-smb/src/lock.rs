@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::connection::Connection;
 use crate::core::once;
-use crate::file::Handle;
+use crate::file::{Handle, Identity};
 use crate::link::Link;
 use crate::status;
 use crate::wire::create::Created;
@@ -226,7 +226,7 @@ async fn open_extra(handle: &Handle, link: &Link, deadline: Instant) -> ShareRes
     let frame = Frame::one(Command::Create, link.tree, |body| create.body(body));
     let reply = link.call_one(frame, deadline).await?;
     let created = Created::read(reply.ok()?)?;
-    if handle.id.is_some() && created.id != handle.id {
+    if Identity::from(&created) != *handle.identity.lock() {
         link.close_file(created.file, deadline).await;
         return Err(ShareError::server(libc::ESTALE, "another file has this name now"));
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cleardown_share::{Event, ShareError};
 
 use crate::core::{Core, State};
-use crate::file::{At, Handle};
+use crate::file::{At, Handle, Identity};
 use crate::lease as leases;
 use crate::link::{Link, reach};
 use crate::lock;
@@ -124,7 +124,7 @@ async fn reopen(core: &Arc<Core>, link: &Arc<Link>, handle: &Arc<Handle>, deadli
             let create =
                 core.caching(link, create_for(&wire, handle.access), handle.key, handle.create, true);
             let Ok(created) = open_once(link, create, deadline).await else { return };
-            if created.id != handle.id {
+            if Identity::from(&created) != *handle.identity.lock() {
                 link.close_file(created.file, deadline).await;
                 return;
             }

@@ -279,7 +279,7 @@ impl SmbShare {
             oplock: if created.oplock == OPLOCK_LEASE { OPLOCK_NONE } else { created.oplock },
             durable: created.durable,
         };
-        let handle = Handle::new(core.clone(), path.clone(), access, key, create_id, created.id, at);
+        let handle = Handle::new(core.clone(), path.clone(), access, key, create_id, created.into(), at);
         Opened {
             file: Arc::new(SmbFile(handle)),
             attr: created.into(),
