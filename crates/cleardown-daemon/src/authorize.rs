@@ -1,0 +1,87 @@
+//! Who may do what.
+//!
+//! A user's instance serves that user and root. The system instance shows its list to everybody, and lets only
+//! root change anything. Where polkit runs, its answer would be asked for in [`may_change`]: the one seam.
+
+use cleardown_core::{ErrorKind, Result};
+use cleardown_ipc::{Call, Caller};
+
+/// Whom this daemon serves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// The user that it runs as.
+    pub(crate) me: u32,
+    /// Whether it is the system's.
+    pub(crate) system: bool,
+}
+
+impl Rules {
+    /// Whether `caller` may make this `call`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotPermitted`].
+    pub(crate) fn check(&self, caller: Caller, call: &Call) -> Result<()> {
+        let allowed = match call {
+            Call::List { .. } | Call::Version => self.may_look(caller),
+            Call::Status(_) | Call::Holders(_) => self.may_look(caller),
+            Call::Map(..)
+            | Call::End(_)
+            | Call::Remember(_)
+            | Call::Forget(_)
+            | Call::Restore(_)
+            | Call::Quit => self.may_change(caller),
+        };
+        if allowed { Ok(()) } else { Err(ErrorKind::NotPermitted(what(call).into()).into()) }
+    }
+
+    /// Whether `caller` sees who holds a connection: processes of others are nobody's business.
+    pub(crate) fn may_see_holders(&self, caller: Caller) -> bool {
+        self.may_change(caller)
+    }
+
+    fn may_look(&self, caller: Caller) -> bool {
+        self.system || self.may_change(caller)
+    }
+
+    fn may_change(&self, caller: Caller) -> bool {
+        caller.uid == 0 || caller.uid == self.me
+    }
+}
+
+fn what(call: &Call) -> &'static str {
+    match call {
+        Call::Map(..) => "mapping drives of this instance",
+        Call::End(_) => "ending connections of this instance",
+        Call::Remember(_) | Call::Forget(_) => "changing the profile of this instance",
+        Call::Restore(_) => "restoring the profile of this instance",
+        Call::Quit => "stopping the daemon",
+        _ => "looking at another user's connections",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: Call = Call::List { remembered_too: false, with_holders: false };
+
+    fn allows(rules: Rules, uid: u32, call: &Call) -> bool {
+        rules.check(Caller { uid, pid: None }, call).is_ok()
+    }
+
+    #[test]
+    fn everybody_looks_at_the_system_and_only_root_changes_it() {
+        let system = Rules { me: 0, system: true };
+        assert!(allows(system, 1000, &LIST));
+        assert!(!allows(system, 1000, &Call::Quit));
+        assert!(!allows(system, 1000, &Call::Forget("z:".into())));
+        assert!(allows(system, 0, &Call::Quit));
+    }
+
+    #[test]
+    fn a_users_instance_serves_the_user_and_root() {
+        let user = Rules { me: 1000, system: false };
+        assert!(allows(user, 1000, &Call::Quit) && allows(user, 0, &Call::Quit));
+        assert!(!allows(user, 1001, &LIST));
+    }
+}

@@ -1,0 +1,141 @@
+//! The daemon as its callers see it: calls come in, are checked, and go to the room that answers them.
+
+use std::sync::Arc;
+
+use cleardown_core::view::{Connection, Holders};
+use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_ipc::{Call, Caller, Change, ProgressSink, Service, value};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+use serde_json::Value;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::handle::Handle;
+use crate::{end, holders, map, restore};
+
+/// The daemon.
+pub(crate) struct Daemon {
+    pub(crate) context: Arc<Context>,
+    /// Cancelled when somebody has asked the daemon to go.
+    pub(crate) quit: CancellationToken,
+}
+
+impl Service for Daemon {
+    fn call(
+        self: Arc<Self>,
+        caller: Caller,
+        call: Call,
+        progress: ProgressSink,
+    ) -> BoxFuture<'static, Result<Value>> {
+        async move {
+            self.context.rules.check(caller, &call)?;
+            let context = &self.context;
+            match call {
+                Call::List { remembered_too, with_holders } => {
+                    let with_holders = with_holders && context.rules.may_see_holders(caller);
+                    value::to_json(&self.list(remembered_too, with_holders).await?)
+                }
+                Call::Status(name) => {
+                    value::to_json(&self.status(&name, context.rules.may_see_holders(caller)).await?)
+                }
+                Call::Holders(name) if context.rules.may_see_holders(caller) => {
+                    value::to_json(&self.holders(&name).await?)
+                }
+                Call::Holders(_) => {
+                    Err(ErrorKind::NotPermitted("looking at others' processes".into()).into())
+                }
+                Call::Map(request, secret) => {
+                    value::to_json(&map::map(context, caller, request, secret, progress).await?)
+                }
+                Call::End(request) => value::to_json(&end::end(context, request, progress).await?),
+                Call::Remember(name) => {
+                    map::remember_by_name(context, &name).await?;
+                    Ok(Value::Null)
+                }
+                Call::Forget(name) => {
+                    end::forget(context, &name).await?;
+                    Ok(Value::Null)
+                }
+                Call::Restore(names) => {
+                    value::to_json(&restore::restore(context, caller, names, progress).await?)
+                }
+                Call::Version => Ok(env!("CARGO_PKG_VERSION").into()),
+                Call::Quit => {
+                    self.quit.cancel();
+                    Ok(Value::Null)
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn objects(&self) -> Vec<(String, Connection)> {
+        self.context.registry.all().into_iter().map(|h| (h.spec.id.clone(), h.view())).collect()
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.context.registry.changes()
+    }
+}
+
+impl Daemon {
+    async fn list(&self, remembered_too: bool, with_holders: bool) -> Result<Vec<Connection>> {
+        let handles = self.context.registry.all();
+        join_all(handles.iter().map(|handle| handle.refresh())).await;
+        let mut list: Vec<Connection> = handles.iter().map(|handle| handle.view()).collect();
+        if with_holders {
+            let found = holders::of_all(&handles).await;
+            for (view, found) in list.iter_mut().zip(found) {
+                view.holders = found.holders;
+                view.unseen = found.unseen;
+            }
+        }
+        if remembered_too {
+            let drives = self.context.memory.drives().await?;
+            let away = drives.into_iter().filter(|d| self.context.registry.owner_of(&d.name).is_none());
+            list.extend(away.map(|drive| restore::remembered_view(&self.context, &drive)));
+        }
+        list.sort_by_key(|view| view.name.to_lowercase());
+        Ok(list)
+    }
+
+    async fn status(&self, name: &str, with_holders: bool) -> Result<Connection> {
+        let Some(handle) = self.context.registry.called(name).into_iter().next() else {
+            return match restore::remembered(&self.context, name).await? {
+                Some(drive) => Ok(restore::remembered_view(&self.context, &drive)),
+                None => Err(not_connected(name)),
+            };
+        };
+        handle.refresh().await;
+        let mut view = handle.view();
+        if with_holders {
+            let found = holders::of(&handle).await;
+            view.holders = found.holders;
+            view.unseen = found.unseen;
+        }
+        Ok(view)
+    }
+
+    async fn holders(&self, name: &str) -> Result<Holders> {
+        let handle: Arc<Handle> = match self.context.registry.called(name).into_iter().next() {
+            Some(handle) => handle,
+            None => return Err(missing(&self.context, name).await),
+        };
+        Ok(holders::of(&handle).await)
+    }
+}
+
+/// The error for a name that nothing is connected under: it may be remembered.
+pub(crate) async fn missing(context: &Context, name: &str) -> Error {
+    match restore::remembered(context, name).await {
+        Ok(Some(drive)) => ErrorKind::OnlyRemembered(drive.name.to_string()).into(),
+        Ok(None) => not_connected(name),
+        Err(error) => error,
+    }
+}
+
+fn not_connected(name: &str) -> Error {
+    ErrorKind::NotConnected(name.to_owned()).into()
+}

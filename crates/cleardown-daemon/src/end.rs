@@ -1,0 +1,166 @@
+//! Ending connections, and forgetting them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cleardown_core::life::drive::Done;
+use cleardown_core::request::{EndRequest, Verb, Which};
+use cleardown_core::view::{EndReport, Ended, Holder, JSON_VERSION, Proof, Refused};
+use cleardown_core::{Error, ErrorKind, LocalName, Result};
+use cleardown_ipc::ProgressSink;
+use futures_util::future::join_all;
+
+use crate::context::Context;
+use crate::daemon::missing;
+use crate::handle::Handle;
+use crate::restore;
+
+/// Ends connections, all at the same time. Dropping the future takes the wish back where that is possible.
+///
+/// # Errors
+/// The request makes no sense; everything else is in the report.
+pub(crate) async fn end(
+    context: &Arc<Context>,
+    request: EndRequest,
+    progress: ProgressSink,
+) -> Result<EndReport> {
+    if request.drop_reference && request.verb == Verb::Force {
+        return Err(ErrorKind::BadParameter("dropping a reference cannot be forced".into()).into());
+    }
+    let deadline = match (request.timeout_ms, request.verb) {
+        (Some(ms), _) => Instant::now().checked_add(Duration::from_millis(ms)),
+        (None, Verb::Wait) => None,
+        (None, _) => Some(Instant::now() + EndRequest::TIMEOUT),
+    };
+    let mut report = EndReport { version: JSON_VERSION, ..EndReport::default() };
+    let mut handles: Vec<Arc<Handle>> = Vec::new();
+    match &request.which {
+        Which::All => handles = context.registry.all(),
+        Which::Names(names) => {
+            for name in names {
+                let found = context.registry.called(name);
+                if found.is_empty() {
+                    match unconnected(context, &request, name).await {
+                        Ok(ended) => report.ended.push(ended),
+                        Err(error) => report.refused.push(refused(name.clone(), error)),
+                    }
+                }
+                let new = found.into_iter().filter(|f| !handles.iter().any(|h| h.spec.id == f.spec.id));
+                handles.extend(new.collect::<Vec<_>>());
+            }
+        }
+    }
+    let ends = handles.iter().map(|handle| end_one(context, handle, &request, deadline, progress.clone()));
+    for (handle, outcome) in handles.iter().zip(join_all(ends).await) {
+        match outcome {
+            Ok(ended) => report.ended.push(ended),
+            Err(error) => report.refused.push(refused(handle.spec.shown_name(), error)),
+        }
+    }
+    Ok(report)
+}
+
+async fn end_one(
+    context: &Context,
+    handle: &Arc<Handle>,
+    request: &EndRequest,
+    deadline: Option<Instant>,
+    progress: ProgressSink,
+) -> Result<Ended> {
+    let begun = Instant::now();
+    if request.drop_reference && handle.spec.name.is_none() && drop_reference(context, handle) {
+        return Ok(still_referenced(handle));
+    }
+    let mut ended = match handle.end(request.verb, deadline, progress).await? {
+        Done::Ended(ended) => ended,
+        Done::Detached(left) => detached(handle, &left, begun.elapsed()),
+        Done::Opened => return Err(ErrorKind::Daemon("an end was answered with a beginning".into()).into()),
+    };
+    if request.forget
+        && let Some(name) = &handle.spec.name
+    {
+        ended.forgotten = context.memory.forget(name).await?;
+    }
+    Ok(ended)
+}
+
+/// Takes a reference away; true when others are left.
+fn drop_reference(context: &Context, handle: &Handle) -> bool {
+    let mut left = 0;
+    let changed = handle.show(|shown| {
+        if shown.references > 1 {
+            shown.references -= 1;
+            left = shown.references;
+        }
+    });
+    if changed {
+        context.registry.changed(handle);
+    }
+    left > 0
+}
+
+fn still_referenced(handle: &Handle) -> Ended {
+    Ended {
+        name: handle.spec.shown_name(),
+        proof: Proof { acknowledged: true, ..Proof::default() },
+        lost: Vec::new(),
+        unproven: Vec::new(),
+        took_ms: 0,
+        forgotten: false,
+    }
+}
+
+fn detached(handle: &Handle, left: &[Holder], took: Duration) -> Ended {
+    Ended {
+        name: handle.spec.shown_name(),
+        proof: Proof { mount_gone: true, ..Proof::default() },
+        lost: Vec::new(),
+        unproven: left.iter().map(|holder| format!("still in use by {holder}")).collect(),
+        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        forgotten: false,
+    }
+}
+
+fn refused(name: String, error: Error) -> Refused {
+    let holders = match &error.kind {
+        ErrorKind::Busy { holders, .. } => holders.clone(),
+        _ => Vec::new(),
+    };
+    Refused { name, code: error.code(), reason: error.to_string(), holders, error }
+}
+
+/// A name that nothing is connected under: it may be remembered, and then be forgotten.
+async fn unconnected(context: &Context, request: &EndRequest, name: &str) -> Result<Ended> {
+    let Some(drive) = restore::remembered(context, name).await?.filter(|_| request.forget) else {
+        return Err(missing(context, name).await);
+    };
+    context.memory.forget(&drive.name).await?;
+    let proof = Proof {
+        flushed_bytes: 0,
+        acknowledged: true,
+        mount_gone: true,
+        session_closed: true,
+        worker_reaped: true,
+    };
+    let name = drive.name.to_string();
+    Ok(Ended { name, proof, lost: Vec::new(), unproven: Vec::new(), took_ms: 0, forgotten: true })
+}
+
+/// Removes a name from the profile; a connection of that name stays.
+///
+/// # Errors
+/// [`ErrorKind::NotConnected`] when it is not remembered.
+pub(crate) async fn forget(context: &Context, name: &str) -> Result<()> {
+    let name: LocalName = name.parse()?;
+    if !context.memory.forget(&name).await? {
+        return Err(
+            Error::from(ErrorKind::NotConnected(name.to_string())).because("it is not remembered either")
+        );
+    }
+    if let Some(handle) = context.registry.owner_of(&name)
+        && handle.show(|shown| shown.remembered = false)
+    {
+        context.registry.changed(&handle);
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! A connection as the rest of the daemon sees it: what it is meant to be, how it is, and how to talk to it.
+
+use std::time::{Duration, Instant};
+
+use cleardown_core::life::drive::Done;
+use cleardown_core::request::Verb;
+use cleardown_core::view::{Connection, Loss, Status};
+use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_ipc::{ProgressSink, Secret};
+use cleardown_kernel::Mount;
+use cleardown_worker::control::{self, Reply, Request, ServerState, Session};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::spec::Spec;
+
+/// A worker that does not answer a question about its state within this time is shown as it last was.
+const ANSWER_AT_ONCE: Duration = Duration::from_millis(50);
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    /// What it is meant to be.
+    pub(crate) spec: Spec,
+    /// The owner's name.
+    owner: String,
+    inputs: mpsc::UnboundedSender<Input>,
+    shown: Mutex<Shown>,
+    secret: Mutex<Option<Secret>>,
+}
+
+/// What a connection is told. Each input belongs to a caller or a change of the mount table, so that their
+/// number is bounded by the number of clients.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Somebody wants its end.
+    End(Wish),
+    /// The mount has left the mount table.
+    MountGone,
+}
+
+/// Somebody who waits for something.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(crate) verb: Verb,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) progress: ProgressSink,
+    pub(crate) answer: oneshot::Sender<Result<Done>>,
+    /// Cancelled when the caller has gone.
+    pub(crate) gone: CancellationToken,
+}
+
+/// How a connection is, for the list.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) status: Status,
+    pub(crate) reason: Option<String>,
+    pub(crate) name_is_free: bool,
+    pub(crate) connected_at: Option<Instant>,
+    pub(crate) session: Option<Session>,
+    pub(crate) pending_bytes: u64,
+    pub(crate) pending: Vec<Loss>,
+    pub(crate) worker: Option<(u32, control::Client)>,
+    pub(crate) mount: Option<Mount>,
+    pub(crate) references: u32,
+    pub(crate) remembered: bool,
+}
+
+impl Handle {
+    pub(crate) fn new(spec: Spec, remembered: bool) -> (Handle, mpsc::UnboundedReceiver<Input>) {
+        let (inputs, receiver) = mpsc::unbounded_channel();
+        let shown = Shown {
+            status: Status::Opening,
+            reason: None,
+            name_is_free: false,
+            connected_at: None,
+            session: None,
+            pending_bytes: 0,
+            pending: Vec::new(),
+            worker: None,
+            mount: None,
+            references: 1,
+            remembered,
+        };
+        let owner = cleardown_kernel::users::user_name(spec.owner);
+        (Handle { spec, owner, inputs, shown: Mutex::new(shown), secret: Mutex::default() }, receiver)
+    }
+
+    /// Changes what is shown; true when something that the list shows is different now.
+    pub(crate) fn show(&self, change: impl FnOnce(&mut Shown)) -> bool {
+        let mut shown = self.shown.lock();
+        let before = (shown.status, shown.reason.clone(), shown.remembered, shown.references);
+        change(&mut shown);
+        before != (shown.status, shown.reason.clone(), shown.remembered, shown.references)
+    }
+
+    /// How it is.
+    pub(crate) fn shown(&self) -> Shown {
+        self.shown.lock().clone()
+    }
+
+    /// The password, for a further worker or the profile.
+    pub(crate) fn secret(&self) -> Option<Secret> {
+        self.secret.lock().clone()
+    }
+
+    pub(crate) fn set_secret(&self, secret: Option<Secret>) {
+        *self.secret.lock() = secret;
+    }
+
+    /// Whether its name may be given to another.
+    pub(crate) fn name_is_free(&self) -> bool {
+        self.shown.lock().name_is_free
+    }
+
+    /// Whether it is past the point of no return.
+    pub(crate) fn is_ending(&self) -> bool {
+        matches!(self.shown.lock().status, Status::Ending | Status::Ended | Status::Failed)
+    }
+
+    /// Its mount, while it has one.
+    pub(crate) fn mount(&self) -> Option<Mount> {
+        self.shown.lock().mount.clone()
+    }
+
+    /// Says that the mount is not in the mount table any more.
+    pub(crate) fn mount_is_gone(&self) {
+        // An error says that the connection is over already.
+        let _ = self.inputs.send(Input::MountGone);
+    }
+
+    /// Ends it, and waits for what came of that. Dropping the future takes the wish back.
+    pub(crate) async fn end(
+        &self,
+        verb: Verb,
+        deadline: Option<Instant>,
+        progress: ProgressSink,
+    ) -> Result<Done> {
+        let gone = CancellationToken::new();
+        let _hang_up = gone.clone().drop_guard();
+        let (answer, answered) = oneshot::channel();
+        let over = || Error::from(ErrorKind::NotConnected(self.spec.shown_name()));
+        let wish = Wish { verb, deadline, progress, answer, gone };
+        self.inputs.send(Input::End(wish)).map_err(|_| over())?;
+        answered.await.unwrap_or_else(|_| Err(over()))
+    }
+
+    /// Asks the worker how it is, and shows that. A worker that does not answer at once is left alone.
+    pub(crate) async fn refresh(&self) {
+        let Some((_, worker)) = self.shown.lock().worker.clone() else { return };
+        if let Ok((Reply::Status(status), _)) = worker.request(Request::Status, &[], ANSWER_AT_ONCE).await {
+            self.show(|shown| {
+                shown.pending_bytes = status.pending_bytes;
+                shown.pending = status.pending;
+                if let ServerState::Reconnecting { reason } = status.server
+                    && shown.status == Status::Connected
+                {
+                    shown.status = Status::Reconnecting;
+                    shown.reason = Some(reason);
+                }
+            });
+        }
+    }
+
+    /// Its line in the list, without holders.
+    pub(crate) fn view(&self) -> Connection {
+        let shown = self.shown.lock();
+        let session = shown.session.clone().unwrap_or_default();
+        let user = Some(session.user).filter(|user| !user.is_empty());
+        Connection {
+            name: self.spec.shown_name(),
+            kind: self.spec.kind(),
+            status: shown.status,
+            reason: shown.reason.clone(),
+            at: self.spec.at.as_ref().map(|at| at.display().to_string()),
+            remote: self.spec.remote.to_string(),
+            provider: self.spec.remote.scheme.as_str().to_owned(),
+            user: user.or_else(|| self.spec.user.clone()).or_else(|| self.spec.remote.user.clone()),
+            owner: self.owner.clone(),
+            remembered: shown.remembered,
+            read_only: self.spec.read_only,
+            pending_bytes: shown.pending_bytes,
+            dialect: Some(session.dialect).filter(|dialect| !dialect.is_empty()),
+            encryption: session.encryption,
+            signing: session.signing,
+            references: shown.references,
+            up_seconds: shown.connected_at.map_or(0, |since| since.elapsed().as_secs()),
+            worker_pid: shown.worker.as_ref().map(|(pid, _)| *pid),
+            holders: Vec::new(),
+            unseen: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Holders, looked up away from the runtime's threads: one pass over `/proc` for any number of connections.
+
+use std::sync::Arc;
+
+use cleardown_core::view::Holders;
+use cleardown_kernel::Mount;
+
+use crate::handle::Handle;
+
+/// The holders of each connection, in their order.
+pub(crate) async fn of_all(handles: &[Arc<Handle>]) -> Vec<Holders> {
+    let mounts: Vec<Option<Mount>> = handles.iter().map(|handle| handle.mount()).collect();
+    let targets: Vec<Mount> = mounts.iter().flatten().cloned().collect();
+    let workers = handles.iter().filter_map(|handle| handle.shown().worker.map(|(pid, _)| pid)).collect();
+    let mut found = scan(targets, workers).await.into_iter();
+    mounts.iter().map(|mount| mount.as_ref().and_then(|_| found.next()).unwrap_or_default()).collect()
+}
+
+/// The holders of one connection.
+pub(crate) async fn of(handle: &Arc<Handle>) -> Holders {
+    of_all(std::slice::from_ref(handle)).await.pop().unwrap_or_default()
+}
+
+/// The holders of these mounts, without the daemon and these workers.
+pub(crate) async fn scan(targets: Vec<Mount>, mut except: Vec<u32>) -> Vec<Holders> {
+    if targets.is_empty() {
+        return Vec::new();
+    }
+    except.push(std::process::id());
+    let number = targets.len();
+    let scan = move || cleardown_kernel::holders(&targets, &except);
+    tokio::task::spawn_blocking(scan).await.unwrap_or_else(|_| vec![Holders::default(); number])
+}

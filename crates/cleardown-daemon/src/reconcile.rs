@@ -1,0 +1,125 @@
+//! At start: what a former daemon noted, held against what the kernel and the workers say. The kernel is right.
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cleardown_core::life::drive::Found;
+use cleardown_core::{Error, Result};
+use cleardown_ipc::Secret;
+use cleardown_kernel::{Mount, Process, mounts};
+use cleardown_worker::control::{self, Client, Phase, Reply, Request, WorkerStatus, read_secret};
+use futures_util::future::join_all;
+use rustix::process::Signal;
+
+use crate::actor::{self, Remains, is_alive};
+use crate::context::{Context, Record};
+use crate::supervisor::Worker;
+
+/// A worker that does not answer within this time is replaced.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Descriptors that the service manager has kept, by the names they were stored under.
+pub(crate) type Stored = HashMap<String, OwnedFd>;
+
+/// Takes up everything that a former daemon left.
+///
+/// # Errors
+/// The journal or the mount table cannot be read.
+pub(crate) async fn reconcile(context: &Arc<Context>, mut stored: Stored) -> Result<()> {
+    let contents = context.journal.read().map_err(|e| Error::os("reading the journal", &e))?;
+    for (path, why) in &contents.damaged {
+        tracing::error!(path = %path.display(), why, "a damaged journal entry was set aside");
+    }
+    let table = mounts::read().map_err(|e| Error::os("reading the mount table", &e))?;
+    let remains = contents.records.into_iter().map(|(id, record)| {
+        let kept = (stored.remove(&format!("fuse-{id}")), stored.remove(&format!("arena-{id}")));
+        examine(context, record, kept, &table)
+    });
+    for remains in join_all(remains.collect::<Vec<_>>()).await {
+        let spec = &remains.record.spec;
+        tracing::info!(name = spec.shown_name(), found = ?remains.found, "taking up");
+        let remembered = context.memory.is_remembered(spec.name.as_ref(), &spec.remote).await;
+        actor::adopt(context, remains, remembered);
+    }
+    Ok(())
+}
+
+async fn examine(
+    context: &Context,
+    record: Record,
+    (mut fuse, mut arena): (Option<OwnedFd>, Option<OwnedFd>),
+    table: &[Mount],
+) -> Remains {
+    let mut secret = None;
+    let mut session = None;
+    let mut worker = None;
+    match find_worker(context, &record).await {
+        Some((found, status)) => {
+            secret = ask_secret(&found.client).await;
+            if let Ok((Reply::Descriptors { present: true }, descriptors)) =
+                found.client.request(Request::Descriptors, &[], PATIENCE).await
+                && let Ok([its_fuse, its_arena]) = <[OwnedFd; 2]>::try_from(descriptors)
+            {
+                (fuse, arena) = (Some(its_fuse), Some(its_arena));
+            }
+            let expected = if record.spec.at.is_some() { Phase::Serving } else { Phase::Connected };
+            session = status.session;
+            if status.phase == expected {
+                worker = Some(found);
+            } else {
+                kill(&found.process).await;
+            }
+        }
+        None => {
+            if let Some(process) = record.worker.and_then(|worker| Process::open(worker).ok().flatten()) {
+                kill(&process).await;
+            }
+        }
+    }
+    let mount = find_mount(&record, table);
+    let found = Found {
+        step: record.step,
+        worker: worker.is_some(),
+        mounted: mount.is_some(),
+        kernel: fuse.as_ref().is_some_and(is_alive),
+    };
+    Remains { record, secret, worker, session, fuse, arena, mount, found }
+}
+
+async fn find_worker(context: &Context, record: &Record) -> Option<(Worker, WorkerStatus)> {
+    let (client, events) = Client::connect(&context.worker_socket(&record.spec.id)).ok()?;
+    let (Reply::Status(status), _) = client.request(Request::Status, &[], PATIENCE).await.ok()? else {
+        return None;
+    };
+    let process = Process::of(status.pid).ok()?;
+    Some((Worker { process, client, events }, *status))
+}
+
+async fn ask_secret(client: &control::Client) -> Option<Secret> {
+    let (_, descriptors) = client.request(Request::Secret, &[], PATIENCE).await.ok()?;
+    let descriptor = descriptors.into_iter().next()?;
+    let bytes = tokio::task::spawn_blocking(move || read_secret(descriptor, PATIENCE)).await.ok()?.ok()?;
+    std::str::from_utf8(&bytes).ok().map(|text| Secret::new(text.to_owned()))
+}
+
+/// The mount as it was noted; or the one in its place, when the note was cut short.
+fn find_mount(record: &Record, table: &[Mount]) -> Option<Mount> {
+    let found = match &record.mount {
+        Some(noted) => table.iter().find(|mount| mount.id == noted.id && mount.dev == noted.dev),
+        None => {
+            let here = mounts::topmost(table, record.spec.at.as_ref()?);
+            here.filter(|mount| mount.is_ours() && mount.source == record.spec.remote.to_string())
+        }
+    };
+    found.cloned()
+}
+
+async fn kill(process: &Process) {
+    let _ = process.signal(Signal::KILL);
+    if tokio::time::timeout(PATIENCE, process.ended()).await.is_err() {
+        tracing::error!(pid = process.identity().pid, "a worker does not die");
+    }
+    process.reap();
+}

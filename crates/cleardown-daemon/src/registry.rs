@@ -1,0 +1,111 @@
+//! The registry: all connections by id, their names, and who hears of changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cleardown_core::{Error, ErrorKind, LocalName, Result};
+use cleardown_ipc::Change;
+use parking_lot::Mutex;
+use tokio::sync::{broadcast, watch};
+
+use crate::handle::Handle;
+
+/// All connections of this daemon.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    handles: Mutex<BTreeMap<String, Arc<Handle>>>,
+    changes: broadcast::Sender<Change>,
+    count: watch::Sender<usize>,
+}
+
+impl Registry {
+    pub(crate) fn new() -> Self {
+        Registry { handles: Mutex::default(), changes: broadcast::channel(256).0, count: watch::channel(0).0 }
+    }
+
+    /// Takes in a new connection, unless another has its name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NameInUse`].
+    pub(crate) fn insert(&self, handle: Arc<Handle>) -> Result<()> {
+        let mut handles = self.handles.lock();
+        if let Some(name) = &handle.spec.name
+            && let Some(other) = owner_of(&handles, name)
+        {
+            return Err(in_use(&other));
+        }
+        let view = handle.view();
+        handles.insert(handle.spec.id.clone(), handle.clone());
+        self.count.send_replace(handles.len());
+        drop(handles);
+        self.tell(Change::Added(handle.spec.id.clone(), view));
+        Ok(())
+    }
+
+    /// Takes a connection out.
+    pub(crate) fn remove(&self, handle: &Handle) {
+        let mut handles = self.handles.lock();
+        let found = handles.remove(&handle.spec.id);
+        self.count.send_replace(handles.len());
+        drop(handles);
+        if found.is_some() {
+            self.tell(Change::Removed(handle.spec.id.clone(), handle.spec.shown_name()));
+        }
+    }
+
+    /// Tells whoever listens that a connection has changed.
+    pub(crate) fn changed(&self, handle: &Handle) {
+        if self.handles.lock().contains_key(&handle.spec.id) {
+            self.tell(Change::Changed(handle.spec.id.clone(), handle.view()));
+        }
+    }
+
+    fn tell(&self, change: Change) {
+        // An error says that nobody listens.
+        let _ = self.changes.send(change);
+    }
+
+    /// All connections, in the order in which they were made.
+    pub(crate) fn all(&self) -> Vec<Arc<Handle>> {
+        self.handles.lock().values().cloned().collect()
+    }
+
+    /// The connection that has this local name now, if any.
+    pub(crate) fn owner_of(&self, name: &LocalName) -> Option<Arc<Handle>> {
+        owner_of(&self.handles.lock(), name)
+    }
+
+    /// The connections that a caller's word means: one drive, or all deviceless connections to a place. One that
+    /// still has its name comes before one that lingers without it.
+    pub(crate) fn called(&self, word: &str) -> Vec<Arc<Handle>> {
+        let mut found: Vec<_> = self.all().into_iter().filter(|h| h.spec.is_called(word)).collect();
+        if found.iter().any(|h| h.spec.name.is_some()) {
+            found.sort_by_key(|h| h.name_is_free());
+            found.truncate(1);
+        }
+        found
+    }
+
+    /// The deviceless connection that a further reference would join.
+    pub(crate) fn deviceless(&self, same: impl Fn(&Handle) -> bool) -> Option<Arc<Handle>> {
+        self.all().into_iter().find(|h| h.spec.name.is_none() && !h.is_ending() && same(h))
+    }
+
+    pub(crate) fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// Follows the number of connections.
+    pub(crate) fn count(&self) -> watch::Receiver<usize> {
+        self.count.subscribe()
+    }
+}
+
+fn owner_of(handles: &BTreeMap<String, Arc<Handle>>, name: &LocalName) -> Option<Arc<Handle>> {
+    handles.values().find(|h| h.spec.name.as_ref() == Some(name) && !h.name_is_free()).cloned()
+}
+
+/// The error that says by what a name is taken.
+pub(crate) fn in_use(other: &Handle) -> Error {
+    ErrorKind::NameInUse { name: other.spec.shown_name(), remote: other.spec.remote.to_string() }.into()
+}

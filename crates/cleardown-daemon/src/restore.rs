@@ -1,0 +1,156 @@
+//! Bringing back what is remembered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cleardown_core::request::MapRequest;
+use cleardown_core::view::{Connection, Kind, Status};
+use cleardown_core::{Error, ErrorKind, LocalName, Result};
+use cleardown_ipc::{Caller, ProgressSink};
+use cleardown_profile::Drive;
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::{map, network};
+
+/// The pauses between attempts grow up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What came of restoring one name.
+#[derive(Debug, Serialize)]
+pub(crate) struct Restored {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<Connection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Error>,
+}
+
+/// The drive that is remembered under this word, if it is a local name.
+pub(crate) async fn remembered(context: &Context, word: &str) -> Result<Option<Drive>> {
+    match word.parse::<LocalName>() {
+        Ok(name) => context.memory.drive(&name).await,
+        Err(_) => Ok(None),
+    }
+}
+
+/// Connects these names, or all that are remembered; one attempt each, all at the same time.
+///
+/// # Errors
+/// The profile cannot be read.
+pub(crate) async fn restore(
+    context: &Arc<Context>,
+    caller: Caller,
+    names: Vec<String>,
+    progress: ProgressSink,
+) -> Result<Vec<Restored>> {
+    let mut wanted = Vec::new();
+    if names.is_empty() {
+        wanted.extend(
+            context.memory.drives().await?.into_iter().map(|drive| (drive.name.to_string(), Ok(drive))),
+        );
+    }
+    for name in names {
+        let drive = match remembered(context, &name).await {
+            Ok(Some(drive)) => Ok(drive),
+            Ok(None) => {
+                Err(Error::from(ErrorKind::NotConnected(name.clone())).because("it is not remembered"))
+            }
+            Err(error) => Err(error),
+        };
+        wanted.push((name, drive));
+    }
+    let attempts = wanted.into_iter().map(|(name, drive)| {
+        let progress = progress.clone();
+        async move {
+            let outcome = match drive {
+                Ok(drive) => once(context, caller, &drive, progress).await,
+                Err(error) => Err(error),
+            };
+            let (connection, error) = match outcome {
+                Ok(connection) => (Some(connection), None),
+                Err(error) => (None, Some(error)),
+            };
+            Restored { name, connection, error }
+        }
+    });
+    Ok(join_all(attempts).await)
+}
+
+async fn once(
+    context: &Arc<Context>,
+    caller: Caller,
+    drive: &Drive,
+    progress: ProgressSink,
+) -> Result<Connection> {
+    if let Some(handle) = context.registry.owner_of(&drive.name)
+        && handle.spec.remote.same_place(&drive.remote)
+    {
+        return Ok(handle.view());
+    }
+    let mut request = drive.request(MapRequest::TIMEOUT);
+    // It is in the profile already: nothing there is to change.
+    request.remember = false;
+    map::map(context, caller, request, None, progress).await
+}
+
+/// Connects all that is remembered, each again and again until it is connected or forgotten. A change of the
+/// network shortens the pause.
+pub(crate) async fn restore_until_done(context: Arc<Context>) {
+    let caller = Caller { uid: context.rules.me, pid: None };
+    let drives = context.memory.drives().await.unwrap_or_default();
+    let network = network::Watch::new();
+    join_all(drives.into_iter().map(|drive| {
+        let (context, network) = (context.clone(), &network);
+        async move {
+            let mut pause = FIRST_PAUSE;
+            while let Some(drive) = context.memory.drive(&drive.name).await.unwrap_or_default() {
+                let Err(error) = once(&context, caller, &drive, ProgressSink::none()).await else { return };
+                tracing::info!(name = %drive.name, %error, "not restored yet");
+                if !worth_retrying(&error) {
+                    return;
+                }
+                let _ = tokio::time::timeout(pause, network.changed()).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }))
+    .await;
+}
+
+/// Whether time may heal it. A wrong password is not tried again: that locks accounts.
+fn worth_retrying(error: &Error) -> bool {
+    use ErrorKind::*;
+    matches!(
+        error.kind,
+        UnknownHost(_) | NoRoute(_) | Refused(_) | Timeout { .. } | ServerGone(_) | WorkerDied(_) | Os { .. }
+    )
+}
+
+/// The line of the list for a drive that is only remembered.
+pub(crate) fn remembered_view(context: &Context, drive: &Drive) -> Connection {
+    Connection {
+        name: drive.name.to_string(),
+        kind: Kind::Drive,
+        status: Status::Remembered,
+        reason: None,
+        at: None,
+        remote: drive.remote.to_string(),
+        provider: drive.remote.scheme.as_str().to_owned(),
+        user: drive.user.clone().or_else(|| drive.remote.user.clone()),
+        owner: cleardown_kernel::users::user_name(context.rules.me),
+        remembered: true,
+        read_only: drive.read_only,
+        pending_bytes: 0,
+        dialect: None,
+        encryption: None,
+        signing: None,
+        references: 0,
+        up_seconds: 0,
+        worker_pid: None,
+        holders: Vec::new(),
+        unseen: Vec::new(),
+    }
+}
