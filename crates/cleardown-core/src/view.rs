@@ -124,7 +124,9 @@ pub struct Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.pid == 0 {
-            return write!(f, "a process that cannot be seen ({})", self.kind);
+            // A use by the kernel itself has a name; one that was only counted has none.
+            let who = if self.program.is_empty() { "a process that cannot be seen" } else { &self.program };
+            return write!(f, "{who} ({} {})", self.kind, self.path);
         }
         write!(f, "{}[{}] of {} ({} {})", self.program, self.pid, self.user, self.kind, self.path)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cleardown_core::{Error, ErrorKind, Scheme};
+use cleardown_core::{Error, Scheme};
 use cleardown_share::Share;
 use zeroize::Zeroizing;
 
@@ -19,7 +19,7 @@ pub trait Provider: Send + Sync + 'static {
     /// Logs on.
     ///
     /// # Errors
-    /// The one that says best what is wrong; a wrong password is [`ErrorKind::Authentication`].
+    /// The one that says best what is wrong; a wrong password is [`cleardown_core::ErrorKind::Authentication`].
     async fn connect(
         &self,
         wish: &Connect,
@@ -51,7 +51,22 @@ impl Provider for Servers {
                 config.progress = stages;
                 Ok(Arc::new(cleardown_smb::connect(config).await?))
             }
-            Scheme::Sftp => Err(ErrorKind::NotSupported("SFTP".into()).into()),
+            Scheme::Sftp => {
+                let mut config = cleardown_sftp::Config::new(wish.remote.clone(), sftp_user(wish));
+                config.password = password;
+                config.accept_host_key = wish.accept_host_key.clone();
+                config.read_only = wish.read_only;
+                config.timeout = Duration::from_millis(wish.timeout_ms);
+                config.request_timeout = Duration::from_millis(wish.request_timeout_ms);
+                config.progress = Some(stages);
+                Ok(Arc::new(cleardown_sftp::connect(config).await?))
+            }
         }
     }
+}
+
+/// The user on an SFTP server: the one given, else the local user's name, as for ssh(1).
+fn sftp_user(wish: &Connect) -> String {
+    let given = wish.user.clone().or_else(|| wish.remote.user.clone());
+    given.unwrap_or_else(|| cleardown_kernel::users::user_name(rustix::process::getuid().as_raw()))
 }

@@ -18,7 +18,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A worker process, killed at the end of the test.
 pub struct Worker {
-    pub child: Child,
+    pub child: Running,
     pub socket: PathBuf,
     pub client: Client,
     pub events: mpsc::Receiver<Event>,
@@ -35,6 +35,7 @@ impl Worker {
         let child = command.arg("z").stdin(Stdio::from(listener)).stdout(Stdio::null()).spawn().unwrap();
         drop(command);
         let (client, events) = Client::connect(&socket).unwrap();
+        let child = Running(child);
         Worker { child, socket, client, events, _dir: dir }
     }
 
@@ -97,6 +98,11 @@ impl Worker {
         self.child.wait().unwrap();
     }
 
+    /// Closes the conversation, as a daemon that dies; the process goes on.
+    pub fn without_daemon(self) -> Running {
+        self.child
+    }
+
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
@@ -110,10 +116,26 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+/// A process, killed when it is dropped.
+pub struct Running(Child);
+
+impl std::ops::Deref for Running {
+    type Target = Child;
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
