@@ -23,6 +23,14 @@ impl<'a> Meter<'a> {
 
     /// Shows one step.
     pub(crate) fn show(&mut self, progress: &Progress) {
+        if let Some(warning) = progress.stage.strip_prefix("warning: ") {
+            // It stays to be read, whatever the line shows next.
+            if self.ui.live {
+                self.ui.overwrite("");
+            }
+            self.ui.note(format::printable(&format!("warning: {warning}")));
+            return;
+        }
         let text = sentence(progress);
         if self.ui.live {
             self.ui.overwrite(&text);

@@ -43,6 +43,12 @@ fn data_and_progress_go_different_ways() {
 }
 
 #[test]
+fn a_warning_is_no_progress_that_vanishes() {
+    let mapped = World::new().run(&["map", "z:", "//plain/x", "--remember"]).expect(0);
+    assert_eq!(mapped.err, "z: connecting\nwarning: the password is kept in a plain file\n");
+}
+
+#[test]
 fn an_empty_list_is_no_data() {
     let list = World::new().run(&["list"]).expect(0);
     assert_eq!((list.out.as_str(), list.err.as_str()), ("", "nothing is connected\n"));

@@ -8,7 +8,7 @@ use cleardown_client::Secret;
 use cleardown_core::{Error, ErrorKind, Remote, Result};
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
@@ -20,6 +20,8 @@ pub(super) struct Server {
     /// Who may log on, where, and with which host key.
     pub(super) ready: Ready,
     _child: Child,
+    /// The server ends when this is closed, so that it does not outlive us whatever happens.
+    _lifeline: ChildStdin,
 }
 
 /// The line in which the server says that it is ready.
@@ -42,15 +44,14 @@ impl Server {
             .kill_on_drop(true)
             .spawn()
             .map_err(|e| Error::from(ErrorKind::Daemon("the server cannot be started".into())).because(e))?;
-        let mut stdin = child.stdin.take().ok_or_else(silent)?;
+        let mut lifeline = child.stdin.take().ok_or_else(silent)?;
         let line = Zeroizing::new(format!("{}\n", password.expose()));
-        stdin.write_all(line.as_bytes()).await.map_err(|e| Error::os("starting the server", &e))?;
-        drop(stdin);
+        lifeline.write_all(line.as_bytes()).await.map_err(|e| Error::os("starting the server", &e))?;
         let mut lines = BufReader::new(child.stdout.take().ok_or_else(silent)?).lines();
         let first = timeout(PATIENCE, lines.next_line()).await.map_err(|_| silent())?;
         let line = first.map_err(|e| Error::os("starting the server", &e))?.ok_or_else(silent)?;
         let ready = serde_json::from_str(&line).map_err(|e| silent().because(e))?;
-        Ok(Server { ready, _child: child })
+        Ok(Server { ready, _child: child, _lifeline: lifeline })
     }
 
     /// The share's remote name.

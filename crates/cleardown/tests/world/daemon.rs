@@ -90,6 +90,9 @@ impl Daemon {
         }
         let made = connection(&name, &request);
         self.list.lock().unwrap().push(made.clone());
+        if request.remember && server == "plain" {
+            to.stage(&name, "warning: the password is kept in a plain file");
+        }
         Ok(made)
     }
 
