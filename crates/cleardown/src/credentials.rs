@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::FromRawFd;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -41,23 +41,15 @@ impl Source {
 }
 
 fn from_descriptor(fd: i32) -> Result<Secret> {
-    if fd < 0 || rustix::io::fcntl_getfd(borrow(fd)).is_err() {
-        return Err(ErrorKind::BadParameter(format!("descriptor {fd} of --password-fd is not open")).into());
+    let closed = || ErrorKind::BadParameter(format!("descriptor {fd} of --password-fd is not open"));
+    if fd < 0 {
+        return Err(closed().into());
     }
-    // SAFETY: it is open, and nothing else in this process uses the number that the caller chose for this; for the
-    // standard streams see below.
-    let mut file = unsafe { File::from_raw_fd(fd) };
-    let line = first_line(&mut file, "reading the password from its descriptor");
-    if fd <= 2 {
-        // Standard streams are others' too and stay open.
-        std::mem::forget(file);
-    }
-    line
-}
-
-fn borrow<'a>(fd: i32) -> std::os::fd::BorrowedFd<'a> {
-    // SAFETY: the number is not negative; a closed one makes the call fail and does nothing else.
-    unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) }
+    // SAFETY: the number is not negative, and it is borrowed for one call only, which fails if it is not open.
+    let given = unsafe { BorrowedFd::borrow_raw(fd) };
+    // A duplicate, because closing the number is not for us: it may be standard input.
+    let mut file = File::from(given.try_clone_to_owned().map_err(|_| closed())?);
+    first_line(&mut file, "reading the password from its descriptor")
 }
 
 fn from_file(path: &Path, ui: &mut Ui) -> Result<Secret> {
