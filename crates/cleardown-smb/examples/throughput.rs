@@ -98,7 +98,7 @@ async fn crate_client(samba: &Samba, mib: u64) {
     let mut tree = client.connect_share("files").await.unwrap();
     let data = vec![7; (mib * MIB) as usize];
     let start = Instant::now();
-    client.write_file_pipelined(&mut tree, "big2", &data).await.unwrap();
+    client.write_file_pipelined(&tree, "big2", &data).await.unwrap();
     rate("smb2 write", mib, start);
     let start = Instant::now();
     let back = client.read_file_pipelined(&mut tree, "big2").await.unwrap();

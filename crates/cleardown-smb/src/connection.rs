@@ -15,7 +15,7 @@ use crate::credits::Window;
 use crate::crypto::Security;
 use crate::negotiate::Negotiated;
 use crate::status;
-use crate::transport::Transport;
+use crate::transport::{Receiver, Transport};
 use crate::wire::create::Created;
 use crate::wire::frame::{
     AT_CREDITS, AT_FLAGS, AT_MESSAGE, AT_SESSION, FLAG_ASYNC, FLAG_RESPONSE, FLAG_SIGNED, FRONT, Frame,
@@ -71,8 +71,9 @@ pub(crate) struct Connection {
 impl Connection {
     /// Takes a connected socket over.
     pub(crate) fn start(stream: TcpStream) -> std::io::Result<Arc<Connection>> {
+        let (transport, receiver) = Transport::new(stream)?;
         let connection = Arc::new(Connection {
-            transport: Transport::new(stream)?,
+            transport,
             window: Window::new(),
             pending: Mutex::default(),
             negotiated: OnceLock::new(),
@@ -84,15 +85,15 @@ impl Connection {
             born: Instant::now(),
             dead: watch::Sender::new(false),
         });
-        tokio::spawn(connection.clone().run());
+        tokio::spawn(connection.clone().run(receiver));
         Ok(connection)
     }
 
     /// Reads and writes until the connection dies.
-    async fn run(self: Arc<Self>) {
+    async fn run(self: Arc<Self>, receiver: Receiver) {
         let mut dead = self.dead.subscribe();
         let why = tokio::select! {
-            why = self.read() => why,
+            why = self.read(receiver) => why,
             error = self.transport.write_rest() => format!("sending failed: {error}"),
             _ = dead.wait_for(|dead| *dead) => "the connection was dropped".into(),
         };
@@ -108,6 +109,7 @@ impl Connection {
         };
         drop(waiters);
         self.window.close();
+        self.transport.shut();
         self.dead.send_replace(true);
     }
 
@@ -319,10 +321,9 @@ impl Connection {
     }
 
     /// Reads frames until there are no more; why.
-    async fn read(self: &Arc<Self>) -> String {
-        let mut buffer = BytesMut::new();
+    async fn read(self: &Arc<Self>, mut receiver: Receiver) -> String {
         loop {
-            match self.transport.receive(&mut buffer).await {
+            match receiver.receive().await {
                 Ok(frame) => {
                     self.heard.store(self.clock(), Ordering::Relaxed);
                     if self.dispatch(frame).is_err() {

@@ -19,6 +19,9 @@ use crate::watch::Watches;
 /// Events that wait for the drive to read them.
 const EVENTS: usize = 1024;
 
+/// Events beyond those.
+const WAITING: u64 = 4096;
+
 /// The state of a share.
 #[derive(Clone)]
 pub(crate) enum State {
@@ -39,6 +42,7 @@ pub(crate) struct Core {
     pub(crate) files: Files,
     pub(crate) leases: Leases,
     pub(crate) watches: Watches,
+    waiting: AtomicU64,
     /// Durable handles that were claimed.
     pub(crate) claimed: AtomicU64,
     /// Device names (`aux.c`) that the server was seen to use as they are.
@@ -65,6 +69,7 @@ impl Core {
             files: Files::default(),
             leases: Leases::default(),
             watches: Watches::default(),
+            waiting: AtomicU64::new(0),
             claimed: AtomicU64::new(0),
             native: Mutex::default(),
             hidden: Mutex::default(),
@@ -85,12 +90,25 @@ impl Core {
         self.reader.lock().take()
     }
 
-    /// Tells the drive. Waits in a task if the drive is behind; who calls bounds how many.
-    pub(crate) fn emit(&self, event: Event) {
-        if let Err(mpsc::error::TrySendError::Full(event)) = self.events.try_send(event) {
-            let events = self.events.clone();
-            self.runtime.spawn(async move { events.send(event).await });
+    /// Tells the drive. Waits in a task if the drive is behind; a server that sends so much that thousands wait is
+    /// let go. With nobody to listen, what does not fit is dropped.
+    pub(crate) fn emit(self: &Arc<Self>, event: Event) {
+        let Err(mpsc::error::TrySendError::Full(event)) = self.events.try_send(event) else { return };
+        if self.reader.lock().is_some() {
+            return;
         }
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            if let Some(link) = self.current() {
+                link.connection.kill("the server sends more than anybody can read");
+            }
+            return;
+        }
+        let core = self.clone();
+        self.runtime.spawn(async move {
+            let _ = core.events.send(event).await;
+            core.waiting.fetch_sub(1, Ordering::Relaxed);
+        });
     }
 
     /// Tells the drive, and waits until it listens.
@@ -130,6 +148,15 @@ impl Core {
             return Err(ShareError::server(libc::ENAMETOOLONG, "the path is too long for SMB"));
         }
         Ok(units)
+    }
+
+    /// The server uses a device name as it is.
+    pub(crate) fn note_native(&self, units: Vec<u16>) {
+        const MOST: usize = 1024;
+        let mut native = self.native.lock();
+        if native.len() < MOST {
+            native.insert(units);
+        }
     }
 
     fn is_native(&self, name: &[u8]) -> bool {

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
+use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, Nonce, Tag, UnboundKey};
 use ring::hmac;
 use smb2::crypto::encryption::{Cipher, decrypt_message, encrypt_message};
 use smb2::crypto::signing::{SigningAlgorithm, sign_message};
@@ -15,11 +15,11 @@ use crate::wire::{Bits, HEADER, Malformed};
 /// How messages are signed.
 pub(crate) enum Signer {
     /// HMAC-SHA256 (SMB 2.1).
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     /// AES-128-CMAC (SMB 3).
     Cmac(Zeroizing<Vec<u8>>),
     /// AES-128-GMAC (SMB 3.1.1).
-    Gmac(LessSafeKey),
+    Gmac(Box<LessSafeKey>),
 }
 
 impl Signer {
@@ -27,11 +27,9 @@ impl Signer {
     pub(crate) fn new(algorithm: SigningAlgorithm, key: &[u8]) -> Option<Signer> {
         let key = key.get(..16)?;
         Some(match algorithm {
-            SigningAlgorithm::HmacSha256 => Signer::Hmac(hmac::Key::new(hmac::HMAC_SHA256, key)),
+            SigningAlgorithm::HmacSha256 => Signer::Hmac(Box::new(hmac::Key::new(hmac::HMAC_SHA256, key))),
             SigningAlgorithm::AesCmac => Signer::Cmac(Zeroizing::new(key.to_vec())),
-            SigningAlgorithm::AesGmac => {
-                Signer::Gmac(LessSafeKey::new(UnboundKey::new(&AES_128_GCM, key).ok()?))
-            }
+            SigningAlgorithm::AesGmac => Signer::Gmac(gcm(&AES_128_GCM, key)?),
         })
     }
 
@@ -97,15 +95,20 @@ pub(crate) struct Sealer {
 }
 
 enum Key {
-    Gcm(LessSafeKey),
+    Gcm(Box<LessSafeKey>),
     Ccm(Zeroizing<Vec<u8>>),
+}
+
+/// A GCM key with its schedule.
+fn gcm(algorithm: &'static Algorithm, key: &[u8]) -> Option<Box<LessSafeKey>> {
+    Some(Box::new(LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?)))
 }
 
 impl Key {
     fn new(cipher: Cipher, key: &[u8]) -> Option<Key> {
         Some(match cipher {
-            Cipher::Aes128Gcm => Key::Gcm(LessSafeKey::new(UnboundKey::new(&AES_128_GCM, key).ok()?)),
-            Cipher::Aes256Gcm => Key::Gcm(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).ok()?)),
+            Cipher::Aes128Gcm => Key::Gcm(gcm(&AES_128_GCM, key)?),
+            Cipher::Aes256Gcm => Key::Gcm(gcm(&AES_256_GCM, key)?),
             Cipher::Aes128Ccm | Cipher::Aes256Ccm => Key::Ccm(Zeroizing::new(key.to_vec())),
         })
     }

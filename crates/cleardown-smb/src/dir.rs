@@ -84,7 +84,7 @@ impl OpenDir<'_> {
                 continue;
             }
             if names::is_device(&name) && units.first().is_some_and(|unit| *unit < 0x80) {
-                self.core.native.lock().insert(units);
+                self.core.note_native(units);
             }
             if attr.kind == FileKind::Symlink {
                 attr.size = 0; // the length of the target is not told here

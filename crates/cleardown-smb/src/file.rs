@@ -15,10 +15,10 @@ use crate::core::{Core, State, retry};
 use crate::lease::Key;
 use crate::link::Link;
 use crate::lock::Locks;
-use crate::status;
 use crate::wire::create::Created;
 use crate::wire::frame::Frame;
 use crate::wire::{Command, FileId, info, request};
+use crate::{remove, status};
 
 /// The files that are open on a share, so that they can be opened again after a reconnect.
 #[derive(Default)]
@@ -155,6 +155,10 @@ impl Handle {
         }
         self.core.files.remove(self.serial);
         self.core.leases.release(&self.key);
+        let path = self.path.lock().clone();
+        if self.core.leases.opens(&path) == 0 {
+            remove::unhide(&self.core, &path);
+        }
         Some(*self.at.lock())
     }
 }

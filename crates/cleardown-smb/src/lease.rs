@@ -18,6 +18,9 @@ use crate::wire::{Bits, Command, FileId, HEADER, Malformed};
 /// How long the drive has for dropping what a broken lease covered.
 const BREAK_DEADLINE: Duration = Duration::from_secs(2);
 
+/// Acknowledgements that may wait for the drive; more are given at once.
+const DUE: usize = 4096;
+
 /// A lease key: one per file that is open here, so that our own opens do not break each other's leases.
 pub(crate) type Key = [u8; 16];
 
@@ -195,7 +198,8 @@ impl Core {
             self.leases.table.lock().due.insert(ticket, (due, link.clone()));
             ticket
         });
-        match path {
+        let is_flooded = self.leases.table.lock().due.len() > DUE;
+        match path.filter(|_| !is_flooded) {
             Some(path) => self.emit(Event::LeaseBroken { path, lease, ticket }),
             None => return ticket.into_iter().for_each(|ticket| self.acknowledge(ticket)),
         }

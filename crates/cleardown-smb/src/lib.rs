@@ -1,5 +1,14 @@
 //! The SMB provider: SMB 2.1 to 3.1.1 behind the Share trait.
 //!
+//! The codecs of NEGOTIATE, SESSION_SETUP, NTLM, Kerberos, referrals and srvsvc are those of the `smb2` crate, the
+//! fastest and best kept of the published clients. Its own connection drops unknown oplock breaks, does not announce
+//! encryption, and knows neither leases nor locks; the engine here is ours, because coherent caching and speed are
+//! what a drive is for.
+//!
+//! Known limits: names that differ in case only are one file; what is owned by whom is not shown; symbolic links need
+//! a server with reparse points (Samba 4.17 has none); a DFS link in the middle of a mapped folder answers `EREMOTE`
+//! (mapping the link itself works); byte-range locks are enforced by the server, not advisory.
+//!
 //! [`connect`] gives a [`SmbShare`]. Below it: `wire` (bytes), `transport` (the socket), `connection` (requests and
 //! answers), `link` (connection, session and tree), `core` (the share over its links, surviving reconnects), and one
 //! module per thing that a share can do.

@@ -63,6 +63,17 @@ async fn set_bits(link: &Link, wire: &[u16], bits: u32, deadline: Instant) -> Sh
     compound.run(deadline).await?.done().map(drop)
 }
 
+/// What names of removed files that are open still begin with.
+const ASIDE: &str = ".cleardown-removed-";
+
+/// The last handle of a file is gone; if it was moved aside, its name need not be hidden any more.
+pub(crate) fn unhide(core: &Core, path: &SharePath) {
+    if let Some(name) = path.name().filter(|name| name.starts_with(ASIDE.as_bytes())) {
+        let units: Vec<u16> = name.iter().map(|byte| u16::from(*byte)).collect();
+        core.hidden.lock().remove(&units);
+    }
+}
+
 /// Moves a file that is open here to a name of its own in the same folder, and marks it for removal.
 pub(crate) async fn aside(
     core: &Core,
@@ -72,7 +83,7 @@ pub(crate) async fn aside(
     deadline: Instant,
 ) -> ShareResult<()> {
     let number = u64::from_le_bytes(random());
-    let name = format!(".cleardown-removed-{number:016x}");
+    let name = format!("{ASIDE}{number:016x}");
     let hidden = path.parent().and_then(|parent| parent.join(name.as_bytes()));
     let hidden = hidden.ok_or_else(|| status::error(status::ACCESS_DENIED))?;
     let mut units = Vec::new();

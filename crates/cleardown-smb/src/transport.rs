@@ -8,7 +8,9 @@ use std::io::{self, IoSlice};
 
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
 
 /// Frames that wait for the socket. Credits bound them: every request in here has paid some.
@@ -19,9 +21,9 @@ struct Queue {
     busy: bool,
 }
 
-/// A connected socket.
+/// The sending side of a connected socket.
 pub(crate) struct Transport {
-    stream: TcpStream,
+    stream: OwnedWriteHalf,
     queue: Mutex<Queue>,
     writable: Notify,
 }
@@ -31,10 +33,24 @@ const GATHER: usize = 32;
 /// What is read at once when no large frame is expected.
 const SMALL: usize = 16 * 1024;
 
+/// The receiving side.
+pub(crate) struct Receiver {
+    stream: OwnedReadHalf,
+    buffer: BytesMut,
+}
+
 impl Transport {
-    pub(crate) fn new(stream: TcpStream) -> io::Result<Transport> {
+    pub(crate) fn new(stream: TcpStream) -> io::Result<(Transport, Receiver)> {
         stream.set_nodelay(true)?;
-        Ok(Transport { stream, queue: Mutex::default(), writable: Notify::new() })
+        let (reader, stream) = stream.into_split();
+        let transport = Transport { stream, queue: Mutex::default(), writable: Notify::new() };
+        Ok((transport, Receiver { stream: reader, buffer: BytesMut::new() }))
+    }
+
+    /// Closes both directions at once; what is queued is dropped.
+    pub(crate) fn shut(&self) {
+        self.queue.lock().chunks.clear();
+        let _ = rustix::net::shutdown(self.stream.as_ref(), rustix::net::Shutdown::Both);
     }
 
     /// Sends a frame (its head, and a payload that is not copied), or queues it.
@@ -103,10 +119,13 @@ impl Transport {
             }
         }
     }
+}
 
+impl Receiver {
     /// The next frame, without its length word. A large one is read straight into a buffer of its size.
-    pub(crate) async fn receive(&self, buffer: &mut BytesMut) -> io::Result<BytesMut> {
+    pub(crate) async fn receive(&mut self) -> io::Result<BytesMut> {
         loop {
+            let buffer = &mut self.buffer;
             let wanted = match buffer.first_chunk::<4>() {
                 Some([0, length @ ..]) => {
                     let [a, b, c] = length.map(usize::from);
@@ -124,26 +143,22 @@ impl Transport {
                 buffer.advance(4); // an empty frame is a keep-alive
                 continue;
             }
-            self.fill(buffer, wanted).await?;
+            self.fill(wanted).await?;
         }
     }
 
     /// Reads once, at least one byte.
-    async fn fill(&self, buffer: &mut BytesMut, wanted: usize) -> io::Result<()> {
+    async fn fill(&mut self, wanted: usize) -> io::Result<()> {
+        let buffer = &mut self.buffer;
         let missing = wanted - buffer.len();
         if buffer.capacity() - buffer.len() < missing.max(64) {
             let mut larger = BytesMut::with_capacity(wanted.max(buffer.len() + SMALL));
             larger.extend_from_slice(buffer);
             *buffer = larger;
         }
-        loop {
-            self.stream.readable().await?;
-            match self.stream.try_read_buf(buffer) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
+        match self.stream.read_buf(buffer).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
         }
     }
 }

@@ -64,6 +64,8 @@ async fn arm(core: &Core, link: &Arc<Link>, dir: &SharePath, deadline: Instant) 
     create.options = option::DIRECTORY;
     let file = open_once(link, create, deadline).await?.file;
     let call = ask(link, file, deadline).await?;
+    // The server answers this after it has taken the other in: from here on no change is missed.
+    link.call_one(Frame::one(Command::Echo, link.tree, request::empty), deadline).await?.ok()?;
     Ok(Armed { link: link.clone(), dir: file, call })
 }
 
