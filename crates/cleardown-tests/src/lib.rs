@@ -14,4 +14,4 @@ pub use answer::{Answer, Running};
 pub use machine::{Machine, Who, alive, eventually, is_mounted, kill};
 pub use server::{Protocol, Server};
 pub use sshd::Sshd;
-pub use stage::Stage;
+pub use stage::{Stage, is_root};

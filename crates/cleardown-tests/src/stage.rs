@@ -32,9 +32,26 @@ macro_rules! on_every_stage {
             $(
                 #[test]
                 fn $name() {
+                    $crate::needs_root!();
                     super::$name(&mut $crate::Stage::new($crate::Protocol::$protocol, $crate::Who::$who));
                 }
             )*
         }
     };
+}
+
+/// Leaves a test that needs root (for servers, other users and mounts) when nobody gave us that.
+#[macro_export]
+macro_rules! needs_root {
+    () => {
+        if !$crate::is_root() {
+            eprintln!("SKIPPED: this test must be run by root");
+            return;
+        }
+    };
+}
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }

@@ -25,11 +25,13 @@ type Book = BTreeMap<String, Option<u64>>;
 
 #[test]
 fn nothing_acknowledged_is_lost_over_smb() {
+    cleardown_tests::needs_root!();
     torture(Protocol::Smb);
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_over_sftp() {
+    cleardown_tests::needs_root!();
     torture(Protocol::Sftp);
 }
 

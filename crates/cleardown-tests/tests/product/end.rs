@@ -206,6 +206,7 @@ fn ending_all(stage: &mut Stage) {
 
 #[test]
 fn a_full_disk_leaves_it_connected_and_names_the_file() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::Root);
     let share = ShareDef { tmpfs: Some(4 << 20), ..ShareDef::new("files") };
     let server = Server::samba(Options { shares: vec![share], ..Options::default() });
@@ -230,6 +231,7 @@ fn a_full_disk_leaves_it_connected_and_names_the_file() {
 
 #[test]
 fn interrupted_while_mapping_from_a_silent_server() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let remote = format!("smb://127.0.0.1:{}/x", silent.local_addr().unwrap().port());

@@ -142,6 +142,7 @@ fn locks_exclude_each_other(stage: &mut Stage) {
 
 #[test]
 fn times_to_a_hundred_nanoseconds_over_smb() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::Root);
     let server = Server::start(Protocol::Smb);
     let z = machine.map("z:", &server);
@@ -156,6 +157,7 @@ fn times_to_a_hundred_nanoseconds_over_smb() {
 
 #[test]
 fn a_file_of_more_than_four_gigabytes_has_holes() {
+    cleardown_tests::needs_root!();
     for protocol in [Protocol::Smb, Protocol::Sftp] {
         let machine = Machine::new(Who::Root);
         let server = Server::start(protocol);
@@ -178,6 +180,7 @@ fn a_file_of_more_than_four_gigabytes_has_holes() {
 
 #[test]
 fn names_of_all_kinds() {
+    cleardown_tests::needs_root!();
     for protocol in [Protocol::Smb, Protocol::Sftp] {
         let machine = Machine::new(Who::Root);
         let server = Server::start(protocol);
@@ -217,6 +220,7 @@ fn names_of_all_kinds() {
 
 #[test]
 fn a_read_only_share_says_so() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::Root);
     let share = ShareDef { read_only: true, ..ShareDef::new("files") };
     let server = Server::samba(Options { shares: vec![share], ..Options::default() });
@@ -230,6 +234,7 @@ fn a_read_only_share_says_so() {
 
 #[test]
 fn a_full_disk_is_told_to_the_writer() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::Root);
     let share = ShareDef { tmpfs: Some(4 << 20), ..ShareDef::new("files") };
     let server = Server::samba(Options { shares: vec![share], ..Options::default() });
@@ -248,6 +253,7 @@ fn a_full_disk_is_told_to_the_writer() {
 
 #[test]
 fn modes_travel_where_the_server_keeps_them() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::Root);
     let server = Server::start(Protocol::Sftp);
     let z = machine.map("z:", &server);
@@ -261,6 +267,7 @@ fn modes_travel_where_the_server_keeps_them() {
 
 #[test]
 fn a_tree_of_a_repository_is_clean_again() {
+    cleardown_tests::needs_root!();
     for protocol in [Protocol::Smb, Protocol::Sftp] {
         let machine = Machine::new(Who::Root);
         let server = Server::start(protocol);
@@ -282,6 +289,7 @@ fn a_tree_of_a_repository_is_clean_again() {
 
 #[test]
 fn reading_and_writing_at_random_gives_what_a_local_file_gives() {
+    cleardown_tests::needs_root!();
     use rand::{RngExt, SeedableRng};
     for protocol in [Protocol::Smb, Protocol::Sftp] {
         let machine = Machine::new(Who::Root);

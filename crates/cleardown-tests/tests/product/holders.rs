@@ -56,6 +56,7 @@ fn wait_for(machine: &Machine, pid: u32, kind: &str) -> Value {
 
 #[test]
 fn a_mapping_whose_file_is_closed() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::Root);
     let server = Server::start(Protocol::Smb);
     std::fs::write(server.folder().join("m"), vec![1; 8192]).unwrap();
@@ -75,6 +76,7 @@ fn a_mapping_whose_file_is_closed() {
 
 #[test]
 fn a_root_directory() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::Root);
     let server = Server::start(Protocol::Sftp);
     std::fs::create_dir(server.folder().join("jail")).unwrap();
@@ -90,6 +92,7 @@ fn a_root_directory() {
 
 #[test]
 fn another_users_process_is_named_to_root() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::Root);
     let server = Server::start(Protocol::Sftp);
     std::fs::write(server.folder().join("f"), "held").unwrap();
@@ -106,6 +109,7 @@ fn another_users_process_is_named_to_root() {
 
 #[test]
 fn a_process_in_another_mount_namespace() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::Root);
     let server = Server::start(Protocol::Smb);
     std::fs::write(server.folder().join("f"), "held").unwrap();

@@ -46,6 +46,7 @@ fn read_only_is_read_only(stage: &mut Stage) {
 
 #[test]
 fn the_first_free_letter() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::Root);
     let server = Server::start(Protocol::Smb);
     let log_on = server.log_on(&machine);
@@ -62,6 +63,7 @@ fn the_first_free_letter() {
 
 #[test]
 fn a_deviceless_connection_has_no_mount() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let server = Server::start(Protocol::Smb);
     let remote = server.remote();
@@ -78,6 +80,7 @@ fn a_deviceless_connection_has_no_mount() {
 
 #[test]
 fn two_drives_of_one_server_with_two_users() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let eve = Server::start(Protocol::Smb);
     let Server::Smb(samba, share, _) = eve else { unreachable!() };
@@ -94,6 +97,7 @@ fn two_drives_of_one_server_with_two_users() {
 
 #[test]
 fn a_wrong_password_is_said_to_be_one() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let server = Server::start(Protocol::Smb);
     let file = machine.file("wrong", "not this one\n");
@@ -105,6 +109,7 @@ fn a_wrong_password_is_said_to_be_one() {
 
 #[test]
 fn a_share_that_does_not_exist() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let server = Server::start(Protocol::Smb);
     let Server::Smb(samba, _, user) = server else { unreachable!() };
@@ -117,6 +122,7 @@ fn a_share_that_does_not_exist() {
 
 #[test]
 fn an_sftp_folder_that_does_not_exist() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let server = Server::start(Protocol::Sftp);
     server.log_on(&machine);
@@ -126,6 +132,7 @@ fn an_sftp_folder_that_does_not_exist() {
 
 #[test]
 fn an_unknown_host_key_is_refused_without_a_terminal() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let server = Server::start(Protocol::Sftp);
     server.log_on(&machine);
@@ -143,6 +150,7 @@ fn an_unknown_host_key_is_refused_without_a_terminal() {
 
 #[test]
 fn nobody_listens_there() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let port = cleardown_testkit::free_port().unwrap();
     for scheme in ["smb", "sftp"] {
@@ -154,6 +162,7 @@ fn nobody_listens_there() {
 
 #[test]
 fn a_server_that_says_nothing_runs_into_the_deadline() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     // The kernel accepts; nobody ever answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -168,6 +177,7 @@ fn a_server_that_says_nothing_runs_into_the_deadline() {
 
 #[test]
 fn no_such_host() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     machine
         .run(&["map", "z:", "//no-such-host.invalid/x"])
@@ -179,6 +189,7 @@ fn no_such_host() {
 
 #[test]
 fn no_route_to_the_host() {
+    cleardown_tests::needs_root!();
     // A network namespace of its own has no routes at all, not even to itself.
     let machine = Machine::new(Who::Root);
     let mut command = machine.program("unshare");
@@ -190,6 +201,7 @@ fn no_route_to_the_host() {
 
 #[test]
 fn names_that_are_none() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     machine.run(&["map", "a/b", "//fs1/x"]).exits(2);
     machine.run(&["map", "z:", "fs1"]).exits(2);
@@ -199,6 +211,7 @@ fn names_that_are_none() {
 
 #[test]
 fn mount_points_that_are_none() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let server = Server::start(Protocol::Smb);
     let full = machine.folder("full");
@@ -219,6 +232,7 @@ fn mount_points_that_are_none() {
 
 #[test]
 fn every_kind_of_samba() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let share = || vec![ShareDef::new("files")];
     let kinds = [
@@ -242,6 +256,7 @@ fn every_kind_of_samba() {
 
 #[test]
 fn guests_come_in_without_a_password() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let share = ShareDef { guest: true, ..ShareDef::new("open") };
     let server = Server::samba(Options { guest: true, shares: vec![share], ..Options::default() });

@@ -12,6 +12,7 @@ fn guest_server() -> Server {
 /// `net use` prints UNC names without a port, so the server's port travels in a URL.
 #[test]
 fn a_drive_is_added_listed_and_deleted() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let server = guest_server();
     let net = |args: &[&str]| machine.run(&[&["net", "use"], args].concat());
@@ -27,6 +28,7 @@ fn a_drive_is_added_listed_and_deleted() {
 
 #[test]
 fn the_binary_may_be_called_net() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let link = machine.path("net");
     std::os::unix::fs::symlink(machine.command(&[]).get_program(), &link).unwrap();
@@ -37,6 +39,7 @@ fn the_binary_may_be_called_net() {
 
 #[test]
 fn a_star_takes_the_first_free_letter_and_deletes_all() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let server = guest_server();
     let net = |args: &[&str]| machine.run(&[&["net", "use"], args].concat());
@@ -48,6 +51,7 @@ fn a_star_takes_the_first_free_letter_and_deletes_all() {
 
 #[test]
 fn open_files_are_forced_closed_only_with_yes() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let server = guest_server();
     let net = |args: &[&str]| machine.run(&[&["net", "use"], args].concat());

@@ -38,6 +38,7 @@ fn forgetting(stage: &mut Stage) {
 
 #[test]
 fn a_name_that_is_remembered_for_another_share() {
+    cleardown_tests::needs_root!();
     let Stage { machine, server } = Stage::new(cleardown_tests::Protocol::Sftp, Who::User);
     machine.map_with("z:", &server, &["--remember"]).ok();
     machine.end("z:");
@@ -49,6 +50,7 @@ fn a_name_that_is_remembered_for_another_share() {
 
 #[test]
 fn a_dead_server_delays_no_other() {
+    cleardown_tests::needs_root!();
     let Stage { machine, server } = Stage::new(cleardown_tests::Protocol::Smb, Who::User);
     machine.map_with("z:", &server, &["--remember"]).ok();
     machine.end("z:");

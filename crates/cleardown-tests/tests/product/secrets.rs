@@ -8,6 +8,7 @@ use cleardown_tests::{Machine, Running, Server, Who};
 
 #[test]
 fn passwords_with_every_awkward_character() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let printable: String = (b' '..=b'~').map(char::from).collect();
     let passwords = [
@@ -32,6 +33,7 @@ fn passwords_with_every_awkward_character() {
 
 #[test]
 fn a_password_from_a_descriptor() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let server = Server::start(cleardown_tests::Protocol::Smb);
     let Server::Smb(.., user) = &server else { unreachable!() };
@@ -49,6 +51,7 @@ fn a_password_from_a_descriptor() {
 
 #[test]
 fn no_process_and_no_file_shows_it() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let secret = "Correct-Horse-7734";
     let user = User { password: secret.into(), ..User::eve() };
@@ -89,6 +92,7 @@ fn no_process_and_no_file_shows_it() {
 
 #[test]
 fn a_password_file_that_others_can_read_is_refused_or_warned_about() {
+    cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
     let server = Server::start(cleardown_tests::Protocol::Smb);
     let args = machine.map_args("z:", &server);
