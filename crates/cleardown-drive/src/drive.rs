@@ -1,15 +1,26 @@
 //! The drive, as a worker sees it.
 
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cleardown_core::view::Loss;
-use cleardown_share::Share;
+use cleardown_fuse::{Config, Session};
+use cleardown_share::{Access, Capabilities, Lease, Share, ShareError, SharePath, StatFs};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
 
-use crate::arena::Arena;
-use crate::status::{Drained, DriveStatus, Pending};
+use crate::arena::{Arena, ArenaPool};
+use crate::calls::Calls;
+use crate::file::{FileState, Remote};
+use crate::kernel::Kernel;
+use crate::nodes::Table;
+use crate::ops::{Open, Service};
+use crate::status::{Drained, DriveStatus, Pending, ServerState};
 
 /// How a drive behaves.
 #[derive(Clone, Debug)]
@@ -50,7 +61,43 @@ pub enum Start {
 }
 
 /// A served drive.
-pub struct Drive {}
+pub struct Drive {
+    pub(crate) inner: Arc<Inner>,
+    session: Session,
+}
+
+impl std::fmt::Debug for Drive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Drive").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+/// What all parts of a drive share.
+pub(crate) struct Inner {
+    pub(crate) share: Arc<dyn Share>,
+    pub(crate) options: Options,
+    pub(crate) arena: Arena,
+    pub(crate) runtime: Handle,
+    pub(crate) table: Mutex<Table>,
+    pub(crate) handles: Mutex<HashMap<u64, Open>>,
+    pub(crate) calls: Calls,
+    pub(crate) kernel: Kernel,
+    pub(crate) server: watch::Sender<ServerState>,
+    /// There is room in the arena again.
+    pub(crate) room: Notify,
+    /// Handles on the server that no application uses, oldest first.
+    pub(crate) parked: Mutex<VecDeque<(Instant, Arc<FileState>, Arc<Remote>)>>,
+    pub(crate) sweeping: AtomicBool,
+    /// Handles being closed on the server.
+    pub(crate) closing: watch::Sender<usize>,
+    pub(crate) watched: Mutex<VecDeque<(u64, SharePath)>>,
+    pub(crate) room_on_server: Mutex<Option<(Instant, StatFs)>>,
+    pub(crate) quiesced: AtomicBool,
+    pub(crate) tidying: AtomicBool,
+    pub(crate) open_files: AtomicUsize,
+    abort: watch::Sender<bool>,
+    gone: watch::Sender<bool>,
+}
 
 impl Drive {
     /// Serves `fuse_fd`, a descriptor that was given to mount(2) or came from fusermount3. To be called in a
@@ -62,41 +109,179 @@ impl Drive {
         options: Options,
         start: Start,
     ) -> io::Result<Arc<Drive>> {
-        let _ = (share, fuse_fd, arena, options, start);
-        Err(io::ErrorKind::Unsupported.into())
+        let inner = Inner::new(share, arena, options);
+        if let Some(events) = inner.share.events() {
+            inner.runtime.spawn(crate::events::heed(Arc::downgrade(&inner), events));
+        }
+        let buffers = Arc::new(ArenaPool::new(inner.arena.shared.clone()));
+        let config = Config { buffers: Some(buffers), ..Config::default() };
+        let service = Arc::new(Service(inner.clone()));
+        let session = match start {
+            Start::Fresh => {
+                let session = Session::start(fuse_fd, service, config)?;
+                inner.arena.shared.set_negotiated(session.negotiated());
+                session
+            }
+            Start::Adopt => {
+                let agreed = inner.arena.shared.negotiated();
+                let agreed = agreed.ok_or_else(|| io::Error::other("no session has begun on this arena"))?;
+                inner.resume();
+                Session::adopt(fuse_fd, service, config, agreed)?
+            }
+        };
+        inner.kernel.start(session.notifier(), inner.share.clone())?;
+        if start == Start::Adopt {
+            session.notifier().resend()?;
+        }
+        Ok(Arc::new(Drive { inner, session }))
     }
 
     /// How it is, answered at once.
     pub fn status(&self) -> DriveStatus {
-        todo!()
+        let inner = &self.inner;
+        DriveStatus {
+            pending_bytes: inner.arena.pending_bytes(),
+            pending: inner.pending_files(DriveStatus::MOST_FILES),
+            open_files: inner.open_files.load(Ordering::Relaxed),
+            flushed_bytes: inner.arena.shared.header().flushed_total.load(Ordering::Relaxed),
+            server: inner.server.borrow().clone(),
+            quiesced: inner.quiesced.load(Ordering::Relaxed),
+        }
     }
 
     /// Refuses new opens and creations with `ESHUTDOWN` (or no longer); open files go on.
     pub fn quiesce(&self, on: bool) {
-        let _ = on;
-        todo!()
+        self.inner.quiesced.store(on, Ordering::Release);
     }
 
     /// Writes what is pending and closes what applications have closed, until all of it is acknowledged, some of
     /// it has failed for good, or the deadline passes.
     pub async fn drain(&self, deadline: Instant, progress: impl FnMut(Pending) + Send) -> Drained {
-        let _ = (deadline, progress);
-        todo!()
+        self.inner.drain(deadline, progress).await
     }
 
     /// After the unmount: closes all handles and logs off. True when the server confirmed it.
     pub async fn close(&self, deadline: Instant) -> bool {
-        let _ = deadline;
-        todo!()
+        self.inner.close(deadline).await
     }
 
     /// Fails everything at once and drops the connection; returns the files that lose bytes.
     pub fn abort(&self) -> Vec<Loss> {
-        todo!()
+        self.inner.abort_all()
     }
 
-    /// Returns when the kernel has let go of the mount.
+    /// Returns when the kernel has let go of the mount (or reading its descriptor failed).
     pub async fn kernel_gone(&self) {
-        todo!()
+        self.session.ended().await;
+    }
+
+    /// Requests that the kernel has sent so far, by name, for tests and for finding out what it does.
+    pub fn requests(&self, name: &str) -> u64 {
+        self.session.counters().received_of(name)
+    }
+}
+
+impl Inner {
+    pub(crate) fn new(share: Arc<dyn Share>, arena: Arena, options: Options) -> Arc<Inner> {
+        let fold = share.capabilities().contains(Capabilities::CASE_INSENSITIVE);
+        let table = Table::new(arena.shared.clone(), fold);
+        Arc::new(Inner {
+            share,
+            options,
+            table: Mutex::new(table),
+            arena,
+            runtime: Handle::current(),
+            handles: Mutex::default(),
+            calls: Calls::default(),
+            kernel: Kernel::new(),
+            server: watch::Sender::new(ServerState::Connected),
+            room: Notify::new(),
+            parked: Mutex::default(),
+            sweeping: AtomicBool::new(false),
+            closing: watch::Sender::new(0),
+            watched: Mutex::default(),
+            room_on_server: Mutex::default(),
+            quiesced: AtomicBool::new(false),
+            tidying: AtomicBool::new(false),
+            open_files: AtomicUsize::new(0),
+            abort: watch::Sender::new(false),
+            gone: watch::Sender::new(false),
+        })
+    }
+
+    /// Takes over from an earlier worker: its handles, and the data that it had not yet written.
+    fn resume(self: &Arc<Self>) {
+        let handles: Vec<_> = self.table.lock().handles.iter().map(|(fh, open)| (*fh, *open)).collect();
+        for (fh, (node, flags)) in handles {
+            self.adopt_handle(fh, node, flags);
+        }
+        let mut files = HashMap::new();
+        for record in self.arena.shared.replay() {
+            let file = match self.file_of(record.node) {
+                Some(file) => file,
+                None => files.entry(record.node).or_insert_with(|| FileState::new(record.node)).clone(),
+            };
+            let mut queue = file.queue.lock();
+            let remote = queue.remote.take();
+            queue.remote = remote.or_else(|| Some(self.writer_for(&file)));
+            queue.waiting.push_back(record);
+            drop(queue);
+            files.insert(file.node, file);
+        }
+        tracing::info!(files = files.len(), bytes = self.arena.pending_bytes(), "replaying what was pending");
+        for file in files.into_values() {
+            if self.table.lock().path(file.node).is_none() {
+                self.refuse(&file, ShareError::server(libc::ESTALE, "the file was removed while it was open"));
+            }
+            self.pump(&file);
+        }
+    }
+
+    fn writer_for(&self, file: &FileState) -> Arc<Remote> {
+        let live = file.live.lock();
+        let writable = live.iter().find(|remote| remote.access.contains(Access::WRITE));
+        writable.cloned().unwrap_or_else(|| Remote::new(file.node, Access::WRITE, None, Lease::default()))
+    }
+
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.share.capabilities()
+    }
+
+    pub(crate) fn is_aborted(&self) -> bool {
+        *self.abort.borrow()
+    }
+
+    /// Returns when the drive is aborted.
+    pub(crate) fn aborted(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut abort = self.abort.subscribe();
+        async move {
+            if abort.wait_for(|aborted| *aborted).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    pub(crate) fn set_aborted(&self) {
+        self.abort.send_replace(true);
+    }
+
+    pub(crate) fn set_gone(&self) {
+        self.gone.send_replace(true);
+    }
+
+    /// When nothing is pending for a second, memory goes back to the system.
+    pub(crate) fn went_idle(&self) {
+        if self.arena.pending_bytes() > 0 || self.tidying.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let shared = self.arena.shared.clone();
+        let abort = self.abort.subscribe();
+        let _ = abort;
+        self.runtime.spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if shared.pending_bytes() == 0 {
+                shared.tidy();
+            }
+        });
     }
 }

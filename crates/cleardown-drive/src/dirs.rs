@@ -1,0 +1,258 @@
+//! Folders: their listings, kept for as long as they may be believed, and handles that read them.
+//!
+//! A listing answers look-ups of all its names, and of names that it lacks. It is believed for [`TTL`], or longer
+//! while the server tells us of changes. Our own changes are entered; a listing that was under way meanwhile is
+//! not kept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cleardown_share::{Attr, DirEntry, ShareError};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc};
+
+use crate::attrs::TTL;
+use crate::drive::Inner;
+
+/// Larger folders are listed and not kept.
+const KEEP: usize = 20_000;
+/// Look-ups within a moment after which a folder is listed as a whole.
+const LOOKUPS: u32 = 3;
+/// How long a listing is believed while the server tells of changes.
+const WATCHED: Duration = Duration::from_secs(30);
+
+/// What is known of a folder's entries.
+#[derive(Debug, Default)]
+pub(crate) struct DirCache {
+    known: Option<Known>,
+    /// Our own changes, and those we were told of.
+    epoch: u64,
+    lookups: u32,
+    counted: Option<Instant>,
+    pub(crate) watched: bool,
+    /// Listed before, and so worth watching.
+    again: bool,
+}
+
+#[derive(Debug)]
+struct Known {
+    entries: HashMap<Vec<u8>, DirEntry>,
+    asked: Instant,
+}
+
+/// What a listing says of a name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Listed {
+    /// It is there, with these attributes at that time.
+    There(Vec<u8>, Box<Attr>, Instant),
+    /// It is not.
+    Missing,
+    /// The listing is too old, or there is none.
+    Unknown,
+}
+
+impl DirCache {
+    fn valid(&self) -> Option<&Known> {
+        let limit = if self.watched { WATCHED } else { TTL };
+        self.known.as_ref().filter(|known| known.asked.elapsed() < limit)
+    }
+
+    /// `exact`: the name's spelling decides (its key is the name).
+    pub(crate) fn find(&self, key: &[u8]) -> Listed {
+        let Some(known) = self.valid() else { return Listed::Unknown };
+        match known.entries.get(key) {
+            Some(entry) => Listed::There(entry.name.clone(), Box::new(entry.attr.clone()), known.asked),
+            None => Listed::Missing,
+        }
+    }
+
+    /// Names are what this listing says.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.valid().is_some()
+    }
+
+    fn snapshot(&self) -> Option<(Vec<DirEntry>, Instant)> {
+        let known = self.valid().filter(|known| known.asked.elapsed() < TTL)?;
+        Some((known.entries.values().cloned().collect(), known.asked))
+    }
+
+    /// Something has changed that we cannot enter.
+    pub(crate) fn forget(&mut self) {
+        self.known = None;
+        self.epoch += 1;
+    }
+
+    /// We have made or removed a name.
+    pub(crate) fn note(&mut self, key: Vec<u8>, entry: Option<DirEntry>) {
+        self.epoch += 1;
+        if let Some(known) = &mut self.known {
+            match entry {
+                Some(entry) => drop(known.entries.insert(key, entry)),
+                None => drop(known.entries.remove(&key)),
+            }
+        }
+    }
+
+    /// We have just made this folder: it is empty.
+    pub(crate) fn new_and_empty(&mut self) {
+        self.known = Some(Known { entries: HashMap::new(), asked: Instant::now() });
+    }
+
+    /// Counts a look-up that the server had to answer; true when the folder should be listed.
+    fn wants_listing(&mut self) -> bool {
+        if self.counted.is_none_or(|since| since.elapsed() > TTL) {
+            (self.counted, self.lookups) = (Some(Instant::now()), 0);
+        }
+        self.lookups += 1;
+        self.lookups == LOOKUPS
+    }
+}
+
+/// A handle that reads a folder.
+#[derive(Debug)]
+pub(crate) struct DirHandle {
+    pub(crate) node: u64,
+    state: Mutex<Reading>,
+    pub(crate) changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Reading {
+    entries: Vec<DirEntry>,
+    asked: Option<Instant>,
+    complete: bool,
+    error: Option<ShareError>,
+    /// Which listing this is: a later one does not add to it.
+    number: u64,
+}
+
+impl DirHandle {
+    pub(crate) fn new(node: u64) -> Arc<Self> {
+        Arc::new(DirHandle { node, state: Mutex::default(), changed: Notify::new() })
+    }
+
+    /// Hands entries from `index` on to `take`, until it wants no more. None when they are not there yet.
+    pub(crate) fn read(
+        &self,
+        index: usize,
+        mut take: impl FnMut(&DirEntry, Instant) -> bool,
+    ) -> Option<Result<(), ShareError>> {
+        let state = self.state.lock();
+        let asked = state.asked?;
+        if index >= state.entries.len() {
+            let error = state.error.clone();
+            return state.complete.then(|| error.map_or(Ok(()), Err));
+        }
+        for entry in &state.entries[index..] {
+            if !take(entry, asked) {
+                break;
+            }
+        }
+        Some(Ok(()))
+    }
+
+    /// A reader that starts over wants a fresh listing.
+    fn begin(&self) -> Option<u64> {
+        let mut state = self.state.lock();
+        if state.asked.is_some_and(|asked| !state.complete || asked.elapsed() < TTL) && state.error.is_none() {
+            return None;
+        }
+        let number = state.number + 1;
+        *state = Reading { asked: Some(Instant::now()), number, ..Reading::default() };
+        Some(number)
+    }
+
+    fn add(&self, number: u64, entries: Vec<DirEntry>) {
+        let mut state = self.state.lock();
+        if state.number == number {
+            state.entries.extend(entries);
+            drop(state);
+            self.changed.notify_waiters();
+        }
+    }
+
+    fn finish(&self, number: u64, error: Option<ShareError>) {
+        let mut state = self.state.lock();
+        if state.number == number {
+            (state.complete, state.error) = (true, error);
+            drop(state);
+            self.changed.notify_waiters();
+        }
+    }
+}
+
+impl Inner {
+    /// Lists a folder for a handle that starts to read it.
+    pub(crate) fn start_reading(self: &Arc<Self>, handle: &Arc<DirHandle>) {
+        let Some(number) = handle.begin() else { return };
+        let snapshot = self.table.lock().get(handle.node).and_then(|node| node.cache.snapshot());
+        if let Some((entries, asked)) = snapshot {
+            handle.state.lock().asked = Some(asked);
+            handle.add(number, entries);
+            return handle.finish(number, None);
+        }
+        let (inner, handle) = (self.clone(), handle.clone());
+        self.runtime.spawn(async move {
+            let sink = handle.clone();
+            let listed = inner.list(handle.node, move |entries| sink.add(number, entries)).await;
+            handle.finish(number, listed.err());
+        });
+    }
+
+    /// Lists a folder, and keeps the listing if nothing has changed meanwhile.
+    async fn list(
+        self: &Arc<Self>,
+        node: u64,
+        mut each: impl FnMut(Vec<DirEntry>) + Send,
+    ) -> Result<(), ShareError> {
+        let gone = || ShareError::server(libc::ENOENT, "the folder was removed");
+        let asked = Instant::now();
+        let (path, epoch, again) = {
+            let mut table = self.table.lock();
+            let path = table.path(node).ok_or_else(gone)?;
+            let cache = &mut table.get_mut(node).ok_or_else(gone)?.cache;
+            (path, cache.epoch, std::mem::replace(&mut cache.again, true) && !cache.watched)
+        };
+        if again {
+            self.watch(node, &path).await;
+        }
+        let (sender, mut receiver) = mpsc::channel(4);
+        let listing = self.share.list(&path, sender);
+        let mut kept = Some(HashMap::new());
+        let take = async {
+            while let Some(entries) = receiver.recv().await {
+                if let Some(all) = &mut kept {
+                    let table = self.table.lock();
+                    all.extend(entries.iter().map(|entry| (table.key(&entry.name), entry.clone())));
+                }
+                if kept.as_ref().is_some_and(|all| all.len() > KEEP) {
+                    kept = None;
+                }
+                each(entries);
+            }
+        };
+        let (listed, ()) = tokio::join!(listing, take);
+        listed?;
+        let mut table = self.table.lock();
+        if let (Some(folder), Some(entries)) = (table.get_mut(node), kept)
+            && folder.cache.epoch == epoch
+        {
+            folder.cache.known = Some(Known { entries, asked });
+        }
+        Ok(())
+    }
+
+    /// A look-up in this folder has to ask the server: after some, the folder is listed as a whole.
+    pub(crate) fn count_lookup(self: &Arc<Self>, parent: u64) {
+        let wanted = self.table.lock().get_mut(parent).is_some_and(|node| node.cache.wants_listing());
+        if wanted {
+            let inner = self.clone();
+            self.runtime.spawn(async move {
+                if let Err(error) = inner.list(parent, drop).await {
+                    tracing::debug!(%error, "listing a folder for its look-ups failed");
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! A file that is open or has bytes pending: what is queued for the server, and its handles there.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use cleardown_share::{Access, File, Lease, ShareError, ShareResult};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::arena::Record;
+use crate::drive::Inner;
+use crate::locks::LockTable;
+
+/// The state that all handles of one file share.
+#[derive(Debug)]
+pub(crate) struct FileState {
+    pub(crate) node: u64,
+    pub(crate) queue: Mutex<Queue>,
+    /// Something was acknowledged, or has failed.
+    pub(crate) changed: Notify,
+    /// Handles that applications have open.
+    opens: AtomicUsize,
+    /// Grows when data or size change, here or on the server: what was read ahead before is out of date.
+    version: AtomicUsize,
+    /// What the server lets us believe: a handle with a lease is open (perhaps a parked one).
+    held: AtomicBool,
+    pub(crate) locks: LockTable,
+    /// Handles on the server: in use, or parked for the next open.
+    pub(crate) live: Mutex<Vec<Arc<Remote>>>,
+    /// Removed by us when the last handle is closed.
+    pub(crate) silly: AtomicBool,
+}
+
+/// What the server has not acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    /// Not yet sent, in the order of writing.
+    pub(crate) waiting: VecDeque<Record>,
+    /// Being sent.
+    pub(crate) flights: Vec<Range<u64>>,
+    /// Refused by the server; kept for another try.
+    pub(crate) failed: Vec<Record>,
+    /// Why.
+    pub(crate) error: Option<ShareError>,
+    /// No application has been told.
+    pub(crate) unseen: bool,
+    /// Callers that wait for all of it: nothing is held back to grow.
+    pub(crate) urgent: usize,
+    /// The handle that the bytes go through.
+    pub(crate) remote: Option<Arc<Remote>>,
+    /// Where the last write ended.
+    pub(crate) last_end: u64,
+    /// Dropped at the next chance: the file is being removed or emptied.
+    pub(crate) discard: bool,
+}
+
+impl Queue {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.flights.is_empty() && self.failed.is_empty()
+    }
+    /// Nothing is on its way, though something may have failed.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.waiting.is_empty() && self.flights.is_empty()
+    }
+    pub(crate) fn overlaps(&self, range: &Range<u64>) -> bool {
+        let hits = |start: u64, end: u64| start < range.end && range.start < end;
+        self.flights.iter().any(|flight| hits(flight.start, flight.end))
+            || self.waiting.iter().chain(&self.failed).any(|record| hits(record.offset, record.end()))
+    }
+    pub(crate) fn end(&self) -> Option<u64> {
+        let flights = self.flights.iter().map(|flight| flight.end);
+        self.waiting.iter().chain(&self.failed).map(Record::end).chain(flights).max()
+    }
+    pub(crate) fn bytes(&self) -> u64 {
+        let flights: u64 = self.flights.iter().map(|flight| flight.end - flight.start).sum();
+        self.waiting.iter().chain(&self.failed).map(|record| record.len).sum::<u64>() + flights
+    }
+}
+
+impl FileState {
+    pub(crate) fn new(node: u64) -> Arc<Self> {
+        Arc::new(FileState {
+            node,
+            queue: Mutex::default(),
+            changed: Notify::new(),
+            opens: AtomicUsize::new(0),
+            version: AtomicUsize::new(0),
+            held: AtomicBool::new(false),
+            locks: LockTable::default(),
+            live: Mutex::default(),
+            silly: AtomicBool::new(false),
+        })
+    }
+
+    /// The byte after the last that is pending.
+    pub(crate) fn pending_end(&self) -> Option<u64> {
+        self.queue.lock().end()
+    }
+    /// Handles are open, or bytes are pending.
+    pub(crate) fn is_used(&self) -> bool {
+        self.opens() > 0 || !self.queue.lock().is_empty()
+    }
+    pub(crate) fn opens(&self) -> usize {
+        self.opens.load(Ordering::Relaxed)
+    }
+    pub(crate) fn opened(&self) {
+        self.opens.fetch_add(1, Ordering::Relaxed);
+    }
+    /// A handle was closed; returns how many are left.
+    pub(crate) fn closed(&self) -> usize {
+        self.opens.fetch_sub(1, Ordering::Relaxed).saturating_sub(1)
+    }
+    /// Attributes and data stay true until a lease is broken.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Acquire)
+    }
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::Release);
+    }
+    pub(crate) fn version(&self) -> usize {
+        self.version.load(Ordering::Acquire)
+    }
+    /// Data or size have changed.
+    pub(crate) fn touch(&self) {
+        self.version.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// A handle on the server. It is opened again, by path, when the server has lost it.
+pub(crate) struct Remote {
+    pub(crate) node: u64,
+    pub(crate) access: Access,
+    /// Handles of applications that go through it.
+    users: AtomicUsize,
+    state: Mutex<RemoteState>,
+    opening: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct RemoteState {
+    file: Option<Arc<dyn File>>,
+    lease: Lease,
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+impl Remote {
+    pub(crate) fn new(node: u64, access: Access, file: Option<Arc<dyn File>>, lease: Lease) -> Arc<Self> {
+        let state = Mutex::new(RemoteState { file, lease });
+        Arc::new(Remote { node, access, users: AtomicUsize::new(1), state, opening: tokio::sync::Mutex::new(()) })
+    }
+
+    /// Another handle goes through it.
+    pub(crate) fn join(&self) {
+        self.users.fetch_add(1, Ordering::Relaxed);
+    }
+    /// A handle is done with it; returns how many still use it.
+    pub(crate) fn leave(&self) -> usize {
+        self.users.fetch_sub(1, Ordering::Relaxed).saturating_sub(1)
+    }
+    pub(crate) fn is_unused(&self) -> bool {
+        self.users.load(Ordering::Relaxed) == 0
+    }
+    pub(crate) fn lease(&self) -> Lease {
+        self.state.lock().lease
+    }
+    pub(crate) fn set_lease(&self, lease: Lease) {
+        self.state.lock().lease = lease;
+    }
+    /// Takes the server's handle, to close it.
+    pub(crate) fn take(&self) -> Option<Arc<dyn File>> {
+        self.state.lock().file.take()
+    }
+    /// The server no longer knows this handle.
+    fn lost(&self, file: &Arc<dyn File>) {
+        let mut state = self.state.lock();
+        if state.file.as_ref().is_some_and(|known| Arc::ptr_eq(known, file)) {
+            state.file = None;
+            state.lease = Lease::default();
+        }
+    }
+}
+
+impl Inner {
+    /// The server's handle, opened again if need be.
+    pub(crate) async fn server_file(&self, remote: &Remote) -> ShareResult<Arc<dyn File>> {
+        let known = remote.state.lock().file.clone();
+        if let Some(file) = known {
+            return Ok(file);
+        }
+        let _one_at_a_time = remote.opening.lock().await;
+        let known = remote.state.lock().file.clone();
+        if let Some(file) = known {
+            return Ok(file);
+        }
+        let path = self.table.lock().path(remote.node);
+        let path = path.ok_or_else(|| ShareError::server(libc::ESTALE, "the file was removed"))?;
+        let how = cleardown_share::OpenHow {
+            access: remote.access,
+            disposition: cleardown_share::Disposition::Open,
+            mode: 0,
+            lease: false,
+        };
+        let opened = self.share.open(&path, how).await?;
+        remote.state.lock().file = Some(opened.file.clone());
+        Ok(opened.file)
+    }
+
+    /// Does something with a handle on the server, again after a reconnect. `work` must be harmless when it is
+    /// done twice.
+    pub(crate) async fn with<T, F>(
+        &self,
+        remote: &Remote,
+        work: impl Fn(Arc<dyn File>) -> F,
+    ) -> ShareResult<T>
+    where
+        F: Future<Output = ShareResult<T>>,
+    {
+        let mut tries = 0;
+        loop {
+            let file = match self.server_file(remote).await {
+                Ok(file) => file,
+                Err(error) if error.transport && self.again(&mut tries).await => continue,
+                Err(error) => return Err(error),
+            };
+            match work(file.clone()).await {
+                Err(error) if error.errno == libc::ESTALE && tries < 3 => {
+                    remote.lost(&file);
+                    if !self.again(&mut tries).await {
+                        return Err(error);
+                    }
+                }
+                Err(error) if error.transport && self.again(&mut tries).await => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Asks the server again after a reconnect. `ask` must be harmless when it is done twice.
+    pub(crate) async fn ask<T, F>(&self, ask: impl Fn() -> F) -> ShareResult<T>
+    where
+        F: Future<Output = ShareResult<T>>,
+    {
+        let mut tries = 0;
+        loop {
+            match ask().await {
+                Err(error) if error.transport && self.again(&mut tries).await => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Waits until another try makes sense; false when none does. The caller's deadline bounds it.
+    pub(crate) async fn again(&self, tries: &mut u32) -> bool {
+        *tries += 1;
+        if self.is_aborted() {
+            return false;
+        }
+        let pause = std::time::Duration::from_millis(20 << (*tries).min(6));
+        let mut server = self.server.subscribe();
+        let back = server.wait_for(|state| *state == crate::status::ServerState::Connected);
+        let aborted = self.aborted();
+        tokio::select! {
+            _ = async { let _ = back.await; tokio::time::sleep(pause).await } => true,
+            () = aborted => false,
+        }
+    }
+
+    /// The state of a node's file, made if there is none.
+    pub(crate) fn file_of(&self, node: u64) -> Option<Arc<FileState>> {
+        let mut table = self.table.lock();
+        let known = table.get_mut(node)?;
+        Some(known.file.get_or_insert_with(|| FileState::new(node)).clone())
+    }
+
+    /// We have changed a file's data or size: what the server said before is out of date.
+    pub(crate) fn changed_locally(&self, node: u64, size: impl FnOnce(u64) -> u64) {
+        let mut table = self.table.lock();
+        let Some(known) = table.get_mut(node) else { return };
+        known.changed = Some(Instant::now());
+        known.pages = None;
+        if let Some(seen) = &mut known.seen {
+            seen.attr.size = size(seen.attr.size);
+            seen.attr.modified = crate::attrs::now();
+            seen.attr.changed = seen.attr.modified;
+            seen.exact = false;
+        }
+        if let Some(file) = &known.file {
+            file.touch();
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! The nodes that the kernel knows: a tree of names, so that renaming a folder moves all that is below.
+//!
+//! A node is known by its number. Its names are (folder, name) pairs, several for hard links where the server
+//! has file ids. Each change is journalled for the next worker. Nodes go when the kernel has forgotten them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use cleardown_share::{Attr, FileKind, SharePath};
+
+use crate::arena::{Entry, Journal, Shared};
+use crate::attrs::TTL;
+use crate::dirs::DirCache;
+use crate::file::FileState;
+
+pub(crate) const ROOT: u64 = 1;
+
+/// What the server said of a node, and when we asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) attr: Attr,
+    pub(crate) asked: Instant,
+    /// As the server said it; otherwise with our own changes in it, whose time is a guess.
+    pub(crate) exact: bool,
+}
+
+/// A file or folder.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// (folder, name); none when it was removed.
+    pub(crate) names: Vec<(u64, Vec<u8>)>,
+    lookups: u64,
+    /// The worker before counted its lookups: it stays.
+    adopted: bool,
+    pub(crate) file_id: u64,
+    pub(crate) dir: bool,
+    pub(crate) kind: Option<FileKind>,
+    pub(crate) seen: Option<Seen>,
+    /// When we last changed it ourselves: what the server was asked before is out of date.
+    pub(crate) changed: Option<Instant>,
+    /// Size, time of change and of attributes when its pages were last known to be true.
+    pub(crate) pages: Option<(u64, i128, i128)>,
+    pub(crate) file: Option<Arc<FileState>>,
+    pub(crate) children: HashMap<Vec<u8>, u64>,
+    pub(crate) cache: DirCache,
+}
+
+/// All nodes.
+#[derive(Debug)]
+pub(crate) struct Table {
+    nodes: HashMap<u64, Node>,
+    by_file_id: HashMap<u64, u64>,
+    /// Names that differ only in case are one.
+    fold: bool,
+    arena: Arc<Shared>,
+    journal: Journal,
+    /// Open handles, for the journal.
+    pub(crate) handles: HashMap<u64, (u64, i32)>,
+    /// Files that turned out to be changed by others, for the kernel to be told.
+    pub(crate) foreign: Vec<u64>,
+}
+
+impl Table {
+    /// A table with the root; with what an earlier worker journalled.
+    pub(crate) fn new(arena: Arc<Shared>, fold: bool) -> Self {
+        let entries = crate::arena::entries(&arena);
+        let journal = Journal::new(arena.clone());
+        let mut table = Table {
+            nodes: HashMap::new(),
+            by_file_id: HashMap::new(),
+            fold,
+            arena,
+            journal,
+            handles: HashMap::new(),
+            foreign: Vec::new(),
+        };
+        table.nodes.insert(ROOT, Node::new(0, true));
+        for entry in entries {
+            table.replay(entry);
+        }
+        table
+    }
+
+    fn replay(&mut self, entry: Entry) {
+        match entry {
+            Entry::Name { node, parent, name, file_id, dir } => {
+                let known = self.nodes.entry(node).or_insert_with(|| Node::new(file_id, dir));
+                (known.file_id, known.dir, known.adopted) = (file_id, dir, true);
+                known.names.push((parent, name.clone()));
+                if file_id != 0 {
+                    self.by_file_id.insert(file_id, node);
+                }
+                let key = self.key(&name);
+                self.nodes.entry(parent).or_insert_with(|| Node::new(0, true)).children.insert(key, node);
+            }
+            Entry::Unname { node, parent, name } => drop(self.take_name(node, parent, &name)),
+            Entry::Forget { node } => {
+                if node != ROOT
+                    && let Some(gone) = self.nodes.remove(&node)
+                    && self.by_file_id.get(&gone.file_id) == Some(&node)
+                {
+                    self.by_file_id.remove(&gone.file_id);
+                }
+            }
+            Entry::Open { fh, node, flags } => drop(self.handles.insert(fh, (node, flags))),
+            Entry::Close { fh } => drop(self.handles.remove(&fh)),
+        }
+    }
+
+    fn log(&mut self, entry: &Entry) {
+        self.journal.add(entry);
+        if !self.journal.wants_rewrite() {
+            return;
+        }
+        let names = self.nodes.iter().flat_map(|(number, node)| {
+            node.names.iter().map(|(parent, name)| Entry::Name {
+                node: *number,
+                parent: *parent,
+                name: name.clone(),
+                file_id: node.file_id,
+                dir: node.dir,
+            })
+        });
+        let opens =
+            self.handles.iter().map(|(fh, (node, flags))| Entry::Open { fh: *fh, node: *node, flags: *flags });
+        self.journal.rewrite(names.chain(opens));
+    }
+
+    /// How a name is found: names that the server takes for one have one key.
+    pub(crate) fn key(&self, name: &[u8]) -> Vec<u8> {
+        match self.fold {
+            true => String::from_utf8_lossy(name).to_lowercase().into_bytes(),
+            false => name.to_vec(),
+        }
+    }
+
+    pub(crate) fn get(&self, node: u64) -> Option<&Node> {
+        self.nodes.get(&node)
+    }
+
+    pub(crate) fn get_mut(&mut self, node: u64) -> Option<&mut Node> {
+        self.nodes.get_mut(&node)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Node)> {
+        self.nodes.iter().map(|(number, node)| (*number, node))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Where it is on the share; none when it was removed.
+    pub(crate) fn path(&self, node: u64) -> Option<SharePath> {
+        let (mut parts, mut at) = (Vec::new(), node);
+        while at != ROOT {
+            let (parent, name) = self.nodes.get(&at)?.names.first()?;
+            parts.push(name.as_slice());
+            at = *parent;
+            if parts.len() > 4096 {
+                return None;
+            }
+        }
+        parts.iter().rev().try_fold(SharePath::root(), |path, name| path.join(name))
+    }
+
+    /// The node at a path, if it is known.
+    pub(crate) fn find(&self, path: &SharePath) -> Option<u64> {
+        path.components().try_fold(ROOT, |at, name| self.child(at, name))
+    }
+
+    pub(crate) fn child(&self, parent: u64, name: &[u8]) -> Option<u64> {
+        let children = &self.nodes.get(&parent)?.children;
+        match self.fold {
+            true => children.get(&self.key(name)).copied(),
+            false => children.get(name).copied(),
+        }
+    }
+
+    /// The server has a file of this name: its node, new or known.
+    pub(crate) fn enter(&mut self, parent: u64, name: &[u8], attr: &Attr, asked: Instant) -> Option<u64> {
+        self.nodes.get(&parent)?;
+        let file_id = attr.id.filter(|id| !matches!(id, 0 | u64::MAX)).unwrap_or(0);
+        if let Some(known) = self.child(parent, name) {
+            if self.nodes.get(&known).is_some_and(|node| node.is_same(file_id, attr.kind)) {
+                self.saw(known, attr, asked);
+                return Some(known);
+            }
+            self.unname(parent, name);
+        }
+        let known = self.by_file_id.get(&file_id).copied().filter(|_| file_id != 0);
+        let known = known.filter(|known| self.nodes.get(known).is_some_and(|n| n.is_same(file_id, attr.kind)));
+        let number = known.unwrap_or_else(|| {
+            let number = self.arena.header().next_node.fetch_add(1, Relaxed);
+            self.nodes.insert(number, Node::new(file_id, attr.kind == FileKind::Dir));
+            number
+        });
+        if known.is_some() && attr.links.is_none_or(|links| links <= 1) {
+            // Somebody else has renamed it.
+            for (parent, name) in self.nodes.get(&number).map(|node| node.names.clone()).unwrap_or_default() {
+                self.unname(parent, &name);
+            }
+        }
+        if file_id != 0 {
+            self.by_file_id.insert(file_id, number);
+        }
+        self.add_name(number, parent, name);
+        self.saw(number, attr, asked);
+        Some(number)
+    }
+
+    pub(crate) fn add_name(&mut self, node: u64, parent: u64, name: &[u8]) {
+        let key = self.key(name);
+        if let Some(folder) = self.nodes.get_mut(&parent) {
+            folder.children.insert(key, node);
+        }
+        let Some(known) = self.nodes.get_mut(&node) else { return };
+        known.names.insert(0, (parent, name.to_vec()));
+        let (file_id, dir) = (known.file_id, known.dir);
+        self.log(&Entry::Name { node, parent, name: name.to_vec(), file_id, dir });
+    }
+
+    fn take_name(&mut self, node: u64, parent: u64, name: &[u8]) -> bool {
+        let key = self.key(name);
+        let folder = self.nodes.get_mut(&parent);
+        if let Some(folder) = folder
+            && folder.children.get(&key) == Some(&node)
+        {
+            folder.children.remove(&key);
+        }
+        let fold = self.fold;
+        let same = |other: &[u8]| {
+            other == name || fold && String::from_utf8_lossy(other).to_lowercase().as_bytes() == key
+        };
+        let Some(known) = self.nodes.get_mut(&node) else { return false };
+        let before = known.names.len();
+        known.names.retain(|(folder, other)| *folder != parent || !same(other));
+        before != known.names.len()
+    }
+
+    /// The name is gone from the server; returns the node that had it.
+    pub(crate) fn unname(&mut self, parent: u64, name: &[u8]) -> Option<u64> {
+        let node = self.child(parent, name)?;
+        if self.take_name(node, parent, name) {
+            self.log(&Entry::Unname { node, parent, name: name.to_vec() });
+        }
+        let known = self.nodes.get(&node)?;
+        if known.names.is_empty() && self.by_file_id.get(&known.file_id) == Some(&node) {
+            // The server may use the id again.
+            self.by_file_id.remove(&known.file_id);
+        }
+        self.reap(node);
+        Some(node)
+    }
+
+    /// The server has renamed; what had the new name is gone. Returns that node.
+    pub(crate) fn rename(&mut self, from: (u64, &[u8]), to: (u64, &[u8])) -> Option<u64> {
+        let moved = self.child(from.0, from.1);
+        let over = self.child(to.0, to.1).filter(|over| Some(*over) != moved);
+        if over.is_some() {
+            self.unname(to.0, to.1);
+        }
+        if let Some(moved) = moved {
+            if self.take_name(moved, from.0, from.1) {
+                self.log(&Entry::Unname { node: moved, parent: from.0, name: from.1.to_vec() });
+            }
+            self.add_name(moved, to.0, to.1);
+        }
+        over
+    }
+
+    /// Takes what the server said, unless we have changed it since it was asked.
+    pub(crate) fn saw(&mut self, node: u64, attr: &Attr, asked: Instant) {
+        let Some(known) = self.nodes.get_mut(&node) else { return };
+        known.kind = Some(attr.kind);
+        let mut attr = attr.clone();
+        let pending = known.file.as_ref().and_then(|file| file.pending_end());
+        let late = known.changed.is_some_and(|changed| asked <= changed);
+        if (late || pending.is_some())
+            && let Some(ours) = &known.seen
+        {
+            (attr.size, attr.modified) = (ours.attr.size, ours.attr.modified);
+        }
+        attr.size = attr.size.max(pending.unwrap_or(0));
+        if late && known.seen.is_some() {
+            return;
+        }
+        let exact = !late && pending.is_none();
+        let foreign = exact
+            && known.seen.as_ref().is_some_and(|seen| {
+                seen.exact && (seen.attr.size, seen.attr.modified) != (attr.size, attr.modified)
+            });
+        known.seen = Some(Seen { attr, asked, exact });
+        if foreign {
+            // Another client wrote it: nothing that is cached of it is true.
+            known.pages = None;
+            if let Some(file) = &known.file {
+                file.touch();
+            }
+            self.foreign.push(node);
+        }
+    }
+
+    /// Counts a lookup that the kernel is about to learn of.
+    pub(crate) fn count(&mut self, node: u64) {
+        if let Some(known) = self.nodes.get_mut(&node) {
+            known.lookups += 1;
+        }
+    }
+
+    /// The kernel takes back this many lookups.
+    pub(crate) fn forget(&mut self, node: u64, lookups: u64) {
+        if let Some(known) = self.nodes.get_mut(&node) {
+            known.lookups = known.lookups.saturating_sub(lookups);
+            self.reap(node);
+        }
+    }
+
+    /// Removes a node that nobody needs, and then the folders that only it kept.
+    pub(crate) fn reap(&mut self, node: u64) {
+        let mut at = node;
+        while at != ROOT {
+            let Some(known) = self.nodes.get(&at) else { return };
+            let needed = known.lookups > 0
+                || known.adopted && !known.names.is_empty()
+                || !known.children.is_empty()
+                || known.file.as_ref().is_some_and(|file| file.is_used());
+            if needed {
+                return;
+            }
+            let names = known.names.clone();
+            for (parent, name) in &names {
+                self.take_name(at, *parent, name);
+            }
+            let Some(gone) = self.nodes.remove(&at) else { return };
+            if self.by_file_id.get(&gone.file_id) == Some(&at) {
+                self.by_file_id.remove(&gone.file_id);
+            }
+            for (parent, name) in &names {
+                self.log(&Entry::Unname { node: at, parent: *parent, name: name.clone() });
+                if let Some(folder) = self.nodes.get_mut(parent)
+                    && gone.changed.is_some()
+                {
+                    // Its listing has attributes from before our change.
+                    folder.cache.forget();
+                }
+            }
+            self.log(&Entry::Forget { node: at });
+            let Some((parent, _)) = names.first() else { return };
+            at = *parent;
+        }
+    }
+
+    pub(crate) fn opened(&mut self, fh: u64, node: u64, flags: i32) {
+        self.handles.insert(fh, (node, flags));
+        self.log(&Entry::Open { fh, node, flags });
+    }
+
+    pub(crate) fn closed(&mut self, fh: u64) {
+        if self.handles.remove(&fh).is_some() {
+            self.log(&Entry::Close { fh });
+        }
+    }
+}
+
+impl Node {
+    fn new(file_id: u64, dir: bool) -> Self {
+        Node {
+            names: Vec::new(),
+            lookups: 0,
+            adopted: false,
+            file_id,
+            dir,
+            kind: None,
+            seen: None,
+            changed: None,
+            pages: None,
+            file: None,
+            children: HashMap::new(),
+            cache: DirCache::default(),
+        }
+    }
+
+    fn is_same(&self, file_id: u64, kind: FileKind) -> bool {
+        let id = self.file_id == 0 || file_id == 0 || self.file_id == file_id;
+        let kinds = self.kind.map_or(self.dir == (kind == FileKind::Dir), |known| known == kind);
+        id && kinds
+    }
+
+    /// The inode number that applications see.
+    pub(crate) fn ino(&self, node: u64) -> u64 {
+        if self.file_id == 0 { node } else { self.file_id }
+    }
+
+    /// The attributes, while they may be believed.
+    pub(crate) fn believed(&self) -> Option<&Attr> {
+        let seen = self.seen.as_ref()?;
+        let pending = self.file.as_ref().is_some_and(|file| file.pending_end().is_some());
+        let held = self.file.as_ref().is_some_and(|file| file.is_held());
+        (pending || seen.exact && (held || seen.asked.elapsed() < TTL)).then_some(&seen.attr)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Names, links and renames, as the kernel and other clients cause them.
+
+use cleardown_share::Time;
+
+use super::*;
+use crate::arena::Arena;
+
+fn attr(kind: FileKind, id: u64) -> Attr {
+    Attr {
+        id: Some(id),
+        kind,
+        size: 0,
+        allocated: None,
+        mode: None,
+        read_only: false,
+        uid: None,
+        gid: None,
+        links: None,
+        accessed: Time(0),
+        modified: Time(0),
+        changed: Time(0),
+        created: None,
+    }
+}
+
+fn table(fold: bool) -> (Arena, Table) {
+    let arena = Arena::with_capacity(4 << 20).unwrap();
+    let table = Table::new(arena.shared.clone(), fold);
+    (arena, table)
+}
+
+fn enter(table: &mut Table, parent: u64, name: &str, kind: FileKind, id: u64) -> u64 {
+    let node = table.enter(parent, name.as_bytes(), &attr(kind, id), Instant::now()).unwrap();
+    table.count(node);
+    node
+}
+
+fn path(table: &Table, node: u64) -> Option<String> {
+    table.path(node).map(|path| path.to_string())
+}
+
+#[test]
+fn renaming_a_folder_moves_what_is_below() {
+    let (_arena, mut table) = table(false);
+    let a = enter(&mut table, ROOT, "a", FileKind::Dir, 10);
+    let f = enter(&mut table, a, "f", FileKind::File, 11);
+    assert_eq!(table.rename((ROOT, b"a"), (ROOT, b"b")), None);
+    assert_eq!(path(&table, f).unwrap(), "b/f");
+    assert_eq!(table.child(ROOT, b"a"), None);
+}
+
+#[test]
+fn a_forgotten_node_goes_and_takes_its_forgotten_folder_along() {
+    let (_arena, mut table) = table(false);
+    let a = enter(&mut table, ROOT, "a", FileKind::Dir, 10);
+    let f = enter(&mut table, a, "f", FileKind::File, 11);
+    table.forget(a, 1);
+    assert_eq!(path(&table, f).unwrap(), "a/f", "a folder stays for its files");
+    table.forget(f, 1);
+    assert_eq!(table.len(), 1);
+}
+
+#[test]
+fn another_file_of_the_same_name_is_another_node() {
+    let (_arena, mut table) = table(false);
+    let first = enter(&mut table, ROOT, "f", FileKind::File, 10);
+    let second = enter(&mut table, ROOT, "f", FileKind::File, 11);
+    assert_ne!(first, second);
+    assert_eq!((path(&table, first), path(&table, second).unwrap()), (None, "f".to_owned()));
+}
+
+#[test]
+fn hard_links_are_one_node_and_a_foreign_rename_is_followed() {
+    let (_arena, mut table) = table(false);
+    let linked = Attr { links: Some(2), ..attr(FileKind::File, 10) };
+    let one = table.enter(ROOT, b"one", &linked, Instant::now()).unwrap();
+    let two = table.enter(ROOT, b"two", &linked, Instant::now()).unwrap();
+    assert_eq!(one, two);
+    table.count(one);
+    table.unname(ROOT, b"two");
+    assert_eq!(path(&table, one).unwrap(), "one");
+    let moved = enter(&mut table, ROOT, "moved", FileKind::File, 10);
+    assert_eq!((moved, path(&table, one).unwrap()), (one, "moved".to_owned()));
+}
+
+#[test]
+fn case_is_folded_where_the_server_folds_it() {
+    let (_arena, mut table) = table(true);
+    let file = enter(&mut table, ROOT, "Grüße", FileKind::File, 0);
+    assert_eq!(table.child(ROOT, "GRÜSSE".as_bytes()), None);
+    assert_eq!(table.child(ROOT, "grÜße".as_bytes()), Some(file));
+    table.unname(ROOT, "GRÜßE".as_bytes());
+    assert_eq!(path(&table, file), None);
+}
+
+#[test]
+fn the_next_worker_knows_names_and_handles() {
+    let (arena, mut table) = table(false);
+    let a = enter(&mut table, ROOT, "a", FileKind::Dir, 10);
+    let f = enter(&mut table, a, "f", FileKind::File, 11);
+    let g = enter(&mut table, a, "g", FileKind::File, 12);
+    table.opened(5, f, libc::O_RDWR);
+    table.opened(6, g, libc::O_RDONLY);
+    table.closed(6);
+    table.forget(g, 1);
+    table.rename((ROOT, b"a"), (ROOT, b"z"));
+    let next = Table::new(arena.shared.clone(), false);
+    assert_eq!(path(&next, f).unwrap(), "z/f");
+    assert!(next.get(g).is_none());
+    assert_eq!(next.handles, HashMap::from([(5, (f, libc::O_RDWR))]));
+}
+
+#[test]
+fn the_journal_is_rewritten_before_it_grows_without_end() {
+    let (arena, mut table) = table(false);
+    let file = enter(&mut table, ROOT, "0", FileKind::File, 10);
+    for number in 0..60_000u32 {
+        let (from, to) = (number.to_string(), (number + 1).to_string());
+        table.rename((ROOT, from.as_bytes()), (ROOT, to.as_bytes()));
+    }
+    let next = Table::new(arena.shared.clone(), false);
+    assert_eq!(path(&next, file).unwrap(), "60000");
+    assert!(crate::arena::entries(&arena.shared).len() < 60_000);
+}

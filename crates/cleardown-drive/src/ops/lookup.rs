@@ -1,0 +1,231 @@
+//! Names and attributes: lookup, getattr, setattr.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use cleardown_fuse::{Header, Reply, SetTime, SetattrIn};
+use cleardown_share::{Attr, Capabilities, SetAttr};
+
+use super::{Begun, begin, left};
+use crate::attrs::{now, share_time};
+use crate::dirs::Listed;
+use crate::drive::Inner;
+use crate::errno::{Answer, Errno};
+
+/// What we know of a name without asking.
+enum Known {
+    Entry(Box<cleardown_fuse::EntryOut>),
+    Missing,
+    Ask,
+}
+
+impl Inner {
+    pub(super) fn lookup(self: &Arc<Self>, header: Header, reply: Reply, name: Bytes) -> Begun {
+        let parent = header.nodeid;
+        let path = begin!(reply, self.child_path(parent, &name));
+        match self.known(parent, &name) {
+            Known::Entry(entry) => {
+                reply.entry(&entry);
+                return Ok(());
+            }
+            Known::Missing => return Err((reply, Errno(libc::ENOENT))),
+            Known::Ask => self.count_lookup(parent),
+        }
+        let inner = self.clone();
+        let work = async move {
+            let asked = Instant::now();
+            match inner.ask(|| inner.share.stat(&path)).await {
+                Ok(attr) => inner.entry(parent, &name, &attr, asked),
+                Err(error) if error.errno == libc::ENOENT => {
+                    inner.table.lock().unname(parent, &name);
+                    Err(Errno(libc::ENOENT))
+                }
+                Err(error) => Err(error.into()),
+            }
+        };
+        self.spawn(header, reply, work, |reply, entry| reply.entry(&entry));
+        Ok(())
+    }
+
+    fn known(&self, parent: u64, name: &[u8]) -> Known {
+        let mut table = self.table.lock();
+        let Some(folder) = table.get(parent) else { return Known::Ask };
+        let listed = folder.cache.find(&table.key(name));
+        let names_valid = folder.cache.is_valid();
+        if let Some(child) = table.child(parent, name)
+            && let Some(node) = table.get(child)
+            && let Some(attr) = node.believed().cloned()
+            && (!names_valid || listed != Listed::Missing)
+        {
+            table.count(child);
+            let Some(node) = table.get(child) else { return Known::Ask };
+            let asked = node.seen.as_ref().map_or_else(Instant::now, |seen| seen.asked);
+            return Known::Entry(Box::new(self.entry_out(child, node, &attr, asked)));
+        }
+        match listed {
+            Listed::There(spelled, attr, asked) if !left(asked).is_zero() => {
+                let Some(node) = table.enter(parent, &spelled, &attr, asked) else { return Known::Ask };
+                table.count(node);
+                let Some(known) = table.get(node) else { return Known::Ask };
+                if known.seen.as_ref().is_some_and(|seen| !seen.exact) && known.believed().is_none() {
+                    // We have changed it since it was listed, and do not know its times.
+                    table.forget(node, 1);
+                    return Known::Ask;
+                }
+                Known::Entry(Box::new(self.entry_out(node, known, &attr, asked)))
+            }
+            Listed::Missing => Known::Missing,
+            _ => Known::Ask,
+        }
+    }
+
+    pub(super) fn getattr(
+        self: &Arc<Self>,
+        header: Header,
+        reply: Reply,
+        fh: Option<u64>,
+        statx: bool,
+    ) -> Begun {
+        let node = header.nodeid;
+        let answer = move |reply: Reply, (attr, asked): (cleardown_fuse::Attr, Instant)| match statx {
+            true => reply.statx(&attr, left(asked)),
+            false => reply.attr(&attr, left(asked)),
+        };
+        let known = {
+            let table = self.table.lock();
+            table.get(node).and_then(|known| {
+                let attr = known.believed()?;
+                let held = known.file.as_ref().is_some_and(|file| file.is_held());
+                let asked = if held { Instant::now() } else { known.seen.as_ref()?.asked };
+                Some((self.fuse_attr(attr, known.ino(node)), asked))
+            })
+        };
+        if let Some(known) = known {
+            answer(reply, known);
+            return Ok(());
+        }
+        let inner = self.clone();
+        let work = async move {
+            let asked = Instant::now();
+            let attr = inner.fetch(node, fh).await?;
+            inner.seen(node, &attr, asked).map(|attr| (attr, asked))
+        };
+        self.spawn(header, reply, work, answer);
+        Ok(())
+    }
+
+    /// Enters what the server said, and returns what the kernel is to believe.
+    fn seen(&self, node: u64, attr: &Attr, asked: Instant) -> Answer<cleardown_fuse::Attr> {
+        let out = {
+            let mut table = self.table.lock();
+            table.saw(node, attr, asked);
+            let known = table.get(node).ok_or(Errno(libc::ESTALE))?;
+            let attr = known.seen.as_ref().map_or(attr, |seen| &seen.attr);
+            self.fuse_attr(attr, known.ino(node))
+        };
+        self.tell_foreign();
+        Ok(out)
+    }
+
+    /// Asks the server for a node's attributes: through an open handle if there is one, else by path.
+    async fn fetch(self: &Arc<Self>, node: u64, fh: Option<u64>) -> Answer<Attr> {
+        if let Some(remote) = self.live_handle(node, fh) {
+            return Ok(self.with(&remote, |file| async move { file.stat().await }).await?);
+        }
+        let path = self.node_path(node)?;
+        Ok(self.ask(|| self.share.stat(&path)).await?)
+    }
+
+    fn live_handle(&self, node: u64, fh: Option<u64>) -> Option<Arc<crate::file::Remote>> {
+        if let Some(handle) = fh.and_then(|fh| self.file_handle(fh).ok()) {
+            return Some(handle.remote.clone());
+        }
+        let file = self.table.lock().get(node)?.file.clone()?;
+        let live = file.live.lock();
+        live.iter().find(|remote| !remote.is_unused()).or(live.first()).cloned()
+    }
+
+    pub(super) fn setattr(self: &Arc<Self>, header: Header, reply: Reply, set: SetattrIn) -> Begun {
+        begin!(reply, self.writable());
+        let node = header.nodeid;
+        let wanted = begin!(reply, self.set_attr_of(&set));
+        let inner = self.clone();
+        let work = async move {
+            let asked = Instant::now();
+            let attr = inner.change(node, set.fh, &wanted).await?;
+            inner.seen(node, &attr, asked).map(|attr| (attr, asked))
+        };
+        self.spawn(header, reply, work, |reply, (attr, asked)| reply.attr(&attr, left(asked)));
+        Ok(())
+    }
+
+    /// What the server is to be asked. Where it has no numeric owners, files can only be given to those whom they
+    /// seem to belong to already.
+    fn set_attr_of(&self, set: &SetattrIn) -> Answer<SetAttr> {
+        let ids = self.capabilities().contains(Capabilities::IDS);
+        let owner = |wanted: Option<u32>, ours: u32| match wanted {
+            Some(id) if !ids && id == ours => Ok(None),
+            Some(_) if !ids => Err(Errno(libc::EPERM)),
+            other => Ok(other),
+        };
+        let time = |wanted: Option<SetTime>| {
+            wanted.map(|wanted| match wanted {
+                SetTime::At(time) => share_time(time),
+                SetTime::Now => now(),
+            })
+        };
+        Ok(SetAttr {
+            size: set.size,
+            mode: set.mode.map(|mode| mode & 0o7777),
+            uid: owner(set.uid, self.options.uid)?,
+            gid: owner(set.gid, self.options.gid)?,
+            accessed: time(set.atime),
+            modified: time(set.mtime),
+            created: None,
+        })
+    }
+
+    async fn change(self: &Arc<Self>, node: u64, fh: Option<u64>, set: &SetAttr) -> Answer<Attr> {
+        if *set == SetAttr::default() {
+            return self.fetch(node, fh).await;
+        }
+        let file = self.table.lock().get(node).and_then(|known| known.file.clone());
+        if let Some(file) = &file {
+            // A write that comes later would change size and times again.
+            self.settle(file).await?;
+        }
+        let handle = self.live_handle(node, fh).filter(|remote| {
+            set.size.is_none() || remote.access.contains(cleardown_share::Access::WRITE)
+        });
+        let mut changed = match handle {
+            Some(remote) => self.with(&remote, |file| async move { file.set_attr(set).await }).await,
+            None => {
+                let path = self.node_path(node)?;
+                self.ask(|| self.share.set_attr(&path, set)).await
+            }
+        };
+        if let Err(error) = &changed
+            && error.errno == libc::EOPNOTSUPP
+            && set.mode.is_some()
+            && SetAttr { mode: None, ..set.clone() } == SetAttr::default()
+        {
+            // chmod where the server keeps no modes: nothing happens, as on other such file systems.
+            return self.fetch(node, fh).await;
+        }
+        if let Ok(attr) = &mut changed {
+            let mut table = self.table.lock();
+            if let Some(known) = table.get_mut(node) {
+                known.seen = Some(crate::nodes::Seen { attr: attr.clone(), asked: Instant::now(), exact: true });
+                known.changed = Some(Instant::now());
+                known.pages = None;
+            }
+            if let Some(file) = &file
+                && set.size.is_some()
+            {
+                file.touch();
+            }
+        }
+        Ok(changed?)
+    }
+}

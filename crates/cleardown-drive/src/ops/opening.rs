@@ -1,0 +1,234 @@
+//! Opening, creating and releasing files.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use bytes::Bytes;
+use cleardown_fuse::{Header, OpenFlags, Reply};
+use cleardown_share::{Access, Attr, Disposition, FileKind, Lease, OpenHow, Opened, ShareResult};
+
+use super::{Begun, FileHandle, Open, begin, done_before};
+use crate::drive::Inner;
+use crate::errno::{Answer, Errno};
+use crate::file::{FileState, Remote};
+use crate::reader::ReadAhead;
+
+pub(crate) fn access_of(flags: i32) -> Access {
+    match flags & libc::O_ACCMODE {
+        libc::O_RDONLY => Access::READ,
+        libc::O_WRONLY => Access::WRITE,
+        _ => Access::READ | Access::WRITE,
+    }
+}
+
+impl Inner {
+    pub(super) fn open(self: &Arc<Self>, header: Header, reply: Reply, flags: i32) -> Begun {
+        begin!(reply, self.opens_allowed());
+        let (node, access) = (header.nodeid, access_of(flags));
+        let truncates = flags & libc::O_TRUNC != 0;
+        if access.contains(Access::WRITE) || truncates {
+            begin!(reply, self.writable());
+        }
+        let file = begin!(reply, self.file_of(node).ok_or(Errno(libc::ESTALE)));
+        if !truncates && let Some(remote) = self.join_live(&file, access) {
+            let fh = self.new_handle(&file, remote, flags);
+            reply.opened(fh, flags_for(flags) | OpenFlags::KEEP_CACHE);
+            return Ok(());
+        }
+        let path = begin!(reply, self.node_path(node));
+        let inner = self.clone();
+        let work = async move {
+            let disposition = if truncates { Disposition::Truncate } else { Disposition::Open };
+            if truncates {
+                inner.discard(&file).await;
+            }
+            let how = OpenHow { access, disposition, mode: 0, lease: true };
+            let asked = Instant::now();
+            let opened = inner.ask(|| inner.share.open(&path, how)).await?;
+            if opened.attr.kind == FileKind::Dir {
+                return Err(Errno(libc::EISDIR));
+            }
+            if truncates {
+                inner.changed_locally(node, |_| 0);
+            }
+            let keep = inner.took(node, &opened.attr, asked, opened.lease);
+            let remote = inner.go_live(&file, access, opened);
+            let fh = inner.new_handle(&file, remote, flags);
+            let keep = if keep { OpenFlags::KEEP_CACHE } else { OpenFlags::empty() };
+            Ok((fh, flags_for(flags) | keep))
+        };
+        self.spawn(header, reply, work, |reply, (fh, flags)| reply.opened(fh, flags));
+        Ok(())
+    }
+
+    /// A handle under a lease that is open already serves another opener.
+    fn join_live(&self, file: &Arc<FileState>, access: Access) -> Option<Arc<Remote>> {
+        if !file.is_held() {
+            return None;
+        }
+        let live = file.live.lock();
+        let remote = live.iter().find(|remote| remote.access.contains(access) && remote.lease().read)?;
+        remote.join();
+        Some(remote.clone())
+    }
+
+    /// Notes what the server said on opening; true when the kernel's pages of the file are still true.
+    fn took(&self, node: u64, attr: &Attr, asked: Instant, lease: Lease) -> bool {
+        let mut table = self.table.lock();
+        table.saw(node, attr, asked);
+        // The file's pages follow the open: the kernel drops them itself unless it is told to keep them.
+        table.foreign.retain(|foreign| *foreign != node);
+        let Some(known) = table.get_mut(node) else { return false };
+        let stamp = (attr.size, attr.modified.0, attr.changed.0);
+        // A time of whole seconds may hide a change within the second.
+        let fine = attr.modified.0 % 1_000_000_000 != 0 || lease.read;
+        fine && known.pages.replace(stamp) == Some(stamp)
+    }
+
+    fn go_live(&self, file: &Arc<FileState>, access: Access, opened: Opened) -> Arc<Remote> {
+        let remote = Remote::new(file.node, access, Some(opened.file), opened.lease);
+        file.live.lock().push(remote.clone());
+        if opened.lease.read {
+            file.hold(true);
+        }
+        remote
+    }
+
+    fn new_handle(&self, file: &Arc<FileState>, remote: Arc<Remote>, flags: i32) -> u64 {
+        let fh = self.arena.shared.header().next_fh.fetch_add(1, Ordering::Relaxed);
+        self.insert_handle(fh, file.clone(), remote, flags);
+        self.table.lock().opened(fh, file.node, flags);
+        fh
+    }
+
+    fn insert_handle(&self, fh: u64, file: Arc<FileState>, remote: Arc<Remote>, flags: i32) {
+        file.opened();
+        self.open_files.fetch_add(1, Ordering::Relaxed);
+        let node = file.node;
+        let handle = FileHandle { node, file, remote, flags, ahead: ReadAhead::default() };
+        self.handles.lock().insert(fh, Open::File(Arc::new(handle)));
+    }
+
+    /// A handle that an earlier worker gave out: its file is opened again at the first use.
+    pub(crate) fn adopt_handle(&self, fh: u64, node: u64, flags: i32) {
+        let dir = self.table.lock().get(node).is_some_and(|known| known.dir);
+        if dir {
+            let handle = crate::dirs::DirHandle::new(node);
+            self.handles.lock().insert(fh, Open::Dir(handle));
+            return;
+        }
+        let file = self.file_of(node).unwrap_or_else(|| FileState::new(node));
+        let remote = Remote::new(node, access_of(flags), None, Lease::default());
+        file.live.lock().push(remote.clone());
+        self.insert_handle(fh, file, remote, flags & !(libc::O_TRUNC | libc::O_CREAT | libc::O_EXCL));
+    }
+
+    pub(super) fn create(
+        self: &Arc<Self>,
+        header: Header,
+        reply: Reply,
+        name: Bytes,
+        flags: i32,
+        mode: u32,
+        resent: bool,
+    ) -> Begun {
+        begin!(reply, self.opens_allowed());
+        begin!(reply, self.writable());
+        let parent = header.nodeid;
+        let path = begin!(reply, self.child_path(parent, &name));
+        let inner = self.clone();
+        let work = async move {
+            let asked = Instant::now();
+            let opened = inner.create_file(&path, flags, mode, resent).await?;
+            if opened.attr.kind == FileKind::Dir {
+                return Err(Errno(libc::EISDIR));
+            }
+            inner.noted(parent, &name, Some(&opened.attr));
+            let mut entry = inner.entry(parent, &name, &opened.attr, asked)?;
+            let node = entry.nodeid;
+            let file = inner.file_of(node).ok_or(Errno(libc::ESTALE))?;
+            if flags & libc::O_TRUNC != 0 || opened.created {
+                // What an earlier file of this name had pending is of no interest.
+                inner.discard(&file).await;
+            }
+            if let Some(known) = inner.table.lock().get_mut(node) {
+                known.seen = Some(crate::nodes::Seen { attr: opened.attr.clone(), asked, exact: true });
+                entry = inner.entry_out(node, known, &opened.attr, asked);
+            }
+            inner.took(node, &opened.attr, asked, opened.lease);
+            let access = access_of(flags) | if opened.created { Access::READ } else { Access::empty() };
+            let remote = inner.go_live(&file, access, opened);
+            let fh = inner.new_handle(&file, remote, flags);
+            Ok((entry, fh))
+        };
+        self.spawn(header, reply, work, move |reply, (entry, fh)| reply.created(&entry, fh, flags_for(flags)));
+        Ok(())
+    }
+
+    /// Creates (or opens) a file, also for reading: who wrote it often reads it next.
+    async fn create_file(
+        &self,
+        path: &cleardown_share::SharePath,
+        flags: i32,
+        mode: u32,
+        resent: bool,
+    ) -> ShareResult<Opened> {
+        let disposition = match (flags & libc::O_EXCL != 0, flags & libc::O_TRUNC != 0) {
+            (true, _) => Disposition::CreateNew,
+            (false, true) => Disposition::CreateOrTruncate,
+            (false, false) => Disposition::OpenOrCreate,
+        };
+        let wanted = access_of(flags);
+        let how = |access, disposition| OpenHow { access, disposition, mode: mode & 0o7777, lease: true };
+        let mut again = resent;
+        let mut tries = 0;
+        loop {
+            let opened = self.share.open(path, how(wanted | Access::READ, disposition)).await;
+            let error = match opened {
+                Ok(opened) => return Ok(opened),
+                Err(error) => error,
+            };
+            if done_before(again, &error, libc::EEXIST) {
+                return self.share.open(path, how(wanted, Disposition::Open)).await;
+            }
+            if error.errno == libc::EACCES && !wanted.contains(Access::READ) {
+                return self.share.open(path, how(wanted, disposition)).await;
+            }
+            if !error.transport || !self.again(&mut tries).await {
+                return Err(error);
+            }
+            again = true;
+        }
+    }
+
+    /// The last descriptor of an open file is gone.
+    pub(super) fn release(self: &Arc<Self>, fh: u64, flock_owner: Option<u64>) {
+        let Some(Open::File(handle)) = self.handles.lock().remove(&fh) else { return };
+        handle.ahead.clear();
+        if let Some(owner) = flock_owner {
+            self.unlock_all(&handle, owner, true);
+        }
+        self.open_files.fetch_sub(1, Ordering::Relaxed);
+        let left = handle.file.closed();
+        {
+            let mut table = self.table.lock();
+            table.closed(fh);
+            table.reap(handle.node);
+        }
+        if handle.remote.leave() == 0 {
+            self.park(&handle.file, handle.remote.clone());
+        }
+        if left == 0 && handle.file.silly.load(Ordering::Acquire) {
+            self.remove_silly(&handle.file);
+        }
+    }
+}
+
+/// How a file behaves that is opened with these flags.
+fn flags_for(flags: i32) -> OpenFlags {
+    match flags & libc::O_DIRECT != 0 {
+        true => OpenFlags::DIRECT_IO | OpenFlags::PARALLEL_DIRECT_WRITES,
+        false => OpenFlags::empty(),
+    }
+}
