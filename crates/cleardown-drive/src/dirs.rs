@@ -155,7 +155,8 @@ impl DirHandle {
     /// A reader that starts over wants a fresh listing.
     fn begin(&self) -> Option<u64> {
         let mut state = self.state.lock();
-        if state.asked.is_some_and(|asked| !state.complete || asked.elapsed() < TTL) && state.error.is_none() {
+        if state.asked.is_some_and(|asked| !state.complete || asked.elapsed() < TTL) && state.error.is_none()
+        {
             return None;
         }
         let number = state.number + 1;

@@ -231,7 +231,10 @@ impl Inner {
         tracing::info!(files = files.len(), bytes = self.arena.pending_bytes(), "replaying what was pending");
         for file in files.into_values() {
             if self.table.lock().path(file.node).is_none() {
-                self.refuse(&file, ShareError::server(libc::ESTALE, "the file was removed while it was open"));
+                self.refuse(
+                    &file,
+                    ShareError::server(libc::ESTALE, "the file was removed while it was open"),
+                );
             }
             self.pump(&file);
         }
@@ -270,17 +273,16 @@ impl Inner {
     }
 
     /// When nothing is pending for a second, memory goes back to the system.
-    pub(crate) fn went_idle(&self) {
+    pub(crate) fn went_idle(self: &Arc<Self>) {
         if self.arena.pending_bytes() > 0 || self.tidying.swap(true, Ordering::AcqRel) {
             return;
         }
-        let shared = self.arena.shared.clone();
-        let abort = self.abort.subscribe();
-        let _ = abort;
+        let inner = self.clone();
         self.runtime.spawn(async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            if shared.pending_bytes() == 0 {
-                shared.tidy();
+            inner.tidying.store(false, Ordering::Release);
+            if inner.arena.pending_bytes() == 0 {
+                inner.arena.shared.tidy();
             }
         });
     }

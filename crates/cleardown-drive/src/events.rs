@@ -149,15 +149,16 @@ impl Inner {
             watched.push_back((node, path.clone()));
             if watched.len() > WATCHES { watched.pop_front() } else { None }
         };
-        let mut table = self.table.lock();
-        if let Some(known) = table.get_mut(node) {
-            known.cache.watched = true;
+        self.set_watched(node, true);
+        if let Some((node, path)) = oldest {
+            self.set_watched(node, false);
+            self.share.unwatch(&path).await;
         }
-        let Some((node, path)) = oldest else { return };
-        if let Some(known) = table.get_mut(node) {
-            known.cache.watched = false;
+    }
+
+    fn set_watched(&self, node: u64, watched: bool) {
+        if let Some(known) = self.table.lock().get_mut(node) {
+            known.cache.watched = watched;
         }
-        drop(table);
-        self.share.unwatch(&path).await;
     }
 }

@@ -154,7 +154,13 @@ impl std::fmt::Debug for Remote {
 impl Remote {
     pub(crate) fn new(node: u64, access: Access, file: Option<Arc<dyn File>>, lease: Lease) -> Arc<Self> {
         let state = Mutex::new(RemoteState { file, lease });
-        Arc::new(Remote { node, access, users: AtomicUsize::new(1), state, opening: tokio::sync::Mutex::new(()) })
+        Arc::new(Remote {
+            node,
+            access,
+            users: AtomicUsize::new(1),
+            state,
+            opening: tokio::sync::Mutex::new(()),
+        })
     }
 
     /// Another handle goes through it.

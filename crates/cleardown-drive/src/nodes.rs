@@ -123,8 +123,11 @@ impl Table {
                 dir: node.dir,
             })
         });
-        let opens =
-            self.handles.iter().map(|(fh, (node, flags))| Entry::Open { fh: *fh, node: *node, flags: *flags });
+        let opens = self.handles.iter().map(|(fh, (node, flags))| Entry::Open {
+            fh: *fh,
+            node: *node,
+            flags: *flags,
+        });
         self.journal.rewrite(names.chain(opens));
     }
 
@@ -146,10 +149,6 @@ impl Table {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Node)> {
         self.nodes.iter().map(|(number, node)| (*number, node))
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
     }
 
     /// Where it is on the share; none when it was removed.
@@ -182,7 +181,7 @@ impl Table {
     /// The server has a file of this name: its node, new or known.
     pub(crate) fn enter(&mut self, parent: u64, name: &[u8], attr: &Attr, asked: Instant) -> Option<u64> {
         self.nodes.get(&parent)?;
-        let file_id = attr.id.filter(|id| !matches!(id, 0 | u64::MAX)).unwrap_or(0);
+        let file_id = attr.id.filter(|id| !matches!(*id, 0 | u64::MAX)).unwrap_or(0);
         if let Some(known) = self.child(parent, name) {
             if self.nodes.get(&known).is_some_and(|node| node.is_same(file_id, attr.kind)) {
                 self.saw(known, attr, asked);
@@ -191,7 +190,8 @@ impl Table {
             self.unname(parent, name);
         }
         let known = self.by_file_id.get(&file_id).copied().filter(|_| file_id != 0);
-        let known = known.filter(|known| self.nodes.get(known).is_some_and(|n| n.is_same(file_id, attr.kind)));
+        let known =
+            known.filter(|known| self.nodes.get(known).is_some_and(|n| n.is_same(file_id, attr.kind)));
         let number = known.unwrap_or_else(|| {
             let number = self.arena.header().next_node.fetch_add(1, Relaxed);
             self.nodes.insert(number, Node::new(file_id, attr.kind == FileKind::Dir));

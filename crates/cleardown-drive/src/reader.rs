@@ -126,7 +126,9 @@ impl State {
         let (mut ready, mut soon, mut all) = (Vec::new(), Vec::new(), true);
         let mut at = offset;
         while at < end {
-            let Some(chunk) = self.chunks.get(&(at / CHUNK)) else { return if self.ended(at) { Plan::Ready(ready) } else { Plan::Ask } };
+            let Some(chunk) = self.chunks.get(&(at / CHUNK)) else {
+                return if self.ended(at) { Plan::Ready(ready) } else { Plan::Ask };
+            };
             let from = at % CHUNK;
             let len = (CHUNK - from).min(end - at) as usize;
             let now = chunk.data.borrow();

@@ -120,7 +120,7 @@ impl Inner {
         self.pump(&file);
     }
 
-    fn landed(&self, file: &Arc<FileState>, batch: Vec<Record>, written: ShareResult<()>) {
+    fn landed(self: &Arc<Self>, file: &Arc<FileState>, batch: Vec<Record>, written: ShareResult<()>) {
         let mut queue = file.queue.lock();
         let range = batch[0].offset..batch[batch.len() - 1].end();
         if let Some(at) = queue.flights.iter().position(|flight| *flight == range) {

@@ -130,9 +130,8 @@ pub(crate) fn entries(arena: &Shared) -> Vec<Entry> {
     let (which, len) = (word & 1, (word >> 1).min(JOURNAL_BYTES));
     // SAFETY: published bytes within the journal area; a writer that is alive does not change them, and one that
     // rewrites punches them to zeroes, which decode as the end.
-    let mut bytes = unsafe {
-        std::slice::from_raw_parts(arena.map.at(arena.layout.journal_at(which)), len as usize)
-    };
+    let mut bytes =
+        unsafe { std::slice::from_raw_parts(arena.map.at(arena.layout.journal_at(which)), len as usize) };
     let mut entries = Vec::new();
     while let Some((entry, length)) = Entry::decode(bytes) {
         entries.push(entry);

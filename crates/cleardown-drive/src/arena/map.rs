@@ -20,7 +20,8 @@ unsafe impl Sync for Map {}
 
 impl Map {
     pub(super) fn create(len: u64) -> io::Result<Map> {
-        let fd = rustix::fs::memfd_create("cleardown-arena", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        let fd =
+            rustix::fs::memfd_create("cleardown-arena", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         rustix::fs::ftruncate(&fd, len)?;
         // Nobody who holds it can make our mapping fault.
         rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
@@ -37,7 +38,8 @@ impl Map {
 
     fn new(fd: OwnedFd, len: u64) -> io::Result<Map> {
         let length = usize::try_from(len).map_err(io::Error::other)?;
-        let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED | MapFlags::NORESERVE);
+        let (protection, flags) =
+            (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED | MapFlags::NORESERVE);
         // SAFETY: a new mapping at an address of the kernel's choice; the seal keeps the file this long.
         let start = unsafe { rustix::mm::mmap(std::ptr::null_mut(), length, protection, flags, &fd, 0)? };
         Ok(Map { fd, start: start.cast(), len })

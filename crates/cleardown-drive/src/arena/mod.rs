@@ -30,8 +30,8 @@ use parking_lot::Mutex;
 pub(crate) use journal::{Entry, Journal, entries};
 use layout::{Header, Layout};
 use map::Map;
-pub(crate) use pages::Run;
 use pages::Pages;
+pub(crate) use pages::Run;
 pub(crate) use pool::ArenaPool;
 
 /// The memory that holds what the server has not yet acknowledged.
@@ -200,10 +200,6 @@ impl Shared {
         self.header().pending_bytes.load(Relaxed)
     }
 
-    pub(crate) fn capacity(&self) -> u64 {
-        self.layout.data_bytes
-    }
-
     /// Memory for `bytes`, beginning at a page; none when there is no such room at the moment.
     pub(crate) fn take(self: &Arc<Self>, bytes: u64) -> Option<Arc<Run>> {
         let range = self.pages.lock().take(bytes)?;
@@ -303,8 +299,8 @@ impl Shared {
                 continue;
             }
             let (at, len) = (slot.at.load(Relaxed), slot.len.load(Acquire));
-            slots.free.extend(slots.fresh..number);
-            slots.fresh = number + 1;
+            let skipped = std::mem::replace(&mut slots.fresh, number + 1)..number;
+            slots.free.extend(skipped);
             let Some(range) = self.pages.lock().claim(at, len) else {
                 tracing::error!(number, at, len, "a record of the arena makes no sense; it is left out");
                 slot.seq.store(0, Release);

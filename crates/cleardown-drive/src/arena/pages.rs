@@ -77,8 +77,7 @@ impl Pages {
     /// Takes the free pages that may hold memory, to be given back to the system.
     pub(super) fn take_touched(&mut self) -> Vec<Range<u64>> {
         let high = std::mem::replace(&mut self.high, 0);
-        let touched: Vec<_> =
-            self.free.range(..high).map(|(start, end)| *start..(*end).min(high)).collect();
+        let touched: Vec<_> = self.free.range(..high).map(|(start, end)| *start..(*end).min(high)).collect();
         touched.into_iter().filter_map(|range| self.claim(range.start, range.end - range.start)).collect()
     }
 
@@ -86,9 +85,11 @@ impl Pages {
     pub(super) fn give_back_clean(&mut self, range: Range<u64>) {
         self.give_back(range);
         // The highest page in use bounds what may hold memory.
-        self.high = self.high.max(self.free.last_key_value().map_or(self.total, |(start, end)| {
-            if *end == self.total { *start } else { self.total }
-        }));
+        self.high = self.high.max(
+            self.free
+                .last_key_value()
+                .map_or(self.total, |(start, end)| if *end == self.total { *start } else { self.total }),
+        );
     }
 
     pub(super) fn freeze(&mut self, start: u64, run: &Arc<Run>) {

@@ -152,13 +152,7 @@ impl Inner {
         Ok(())
     }
 
-    pub(super) fn rmdir(
-        self: &Arc<Self>,
-        header: Header,
-        reply: Reply,
-        name: Bytes,
-        resent: bool,
-    ) -> Begun {
+    pub(super) fn rmdir(self: &Arc<Self>, header: Header, reply: Reply, name: Bytes, resent: bool) -> Begun {
         begin!(reply, self.writable());
         let parent = header.nodeid;
         let path = begin!(reply, self.child_path(parent, &name));
@@ -174,13 +168,7 @@ impl Inner {
         Ok(())
     }
 
-    pub(super) fn unlink(
-        self: &Arc<Self>,
-        header: Header,
-        reply: Reply,
-        name: Bytes,
-        resent: bool,
-    ) -> Begun {
+    pub(super) fn unlink(self: &Arc<Self>, header: Header, reply: Reply, name: Bytes, resent: bool) -> Begun {
         begin!(reply, self.writable());
         let parent = header.nodeid;
         let path = begin!(reply, self.child_path(parent, &name));

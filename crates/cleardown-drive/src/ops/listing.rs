@@ -113,7 +113,7 @@ impl Inner {
         let kind = type_bits(entry.attr.kind);
         if !plus {
             let known = self.table.lock().child(parent, &entry.name);
-            let ino = entry.attr.id.filter(|id| !matches!(id, 0 | u64::MAX)).or(known).unwrap_or(u64::MAX);
+            let ino = entry.attr.id.filter(|id| !matches!(*id, 0 | u64::MAX)).or(known).unwrap_or(u64::MAX);
             return buffer.push(ino, next, kind, &entry.name);
         }
         let mut table = self.table.lock();

@@ -195,9 +195,9 @@ impl Inner {
             // A write that comes later would change size and times again.
             self.settle(file).await?;
         }
-        let handle = self.live_handle(node, fh).filter(|remote| {
-            set.size.is_none() || remote.access.contains(cleardown_share::Access::WRITE)
-        });
+        let handle = self
+            .live_handle(node, fh)
+            .filter(|remote| set.size.is_none() || remote.access.contains(cleardown_share::Access::WRITE));
         let mut changed = match handle {
             Some(remote) => self.with(&remote, |file| async move { file.set_attr(set).await }).await,
             None => {
@@ -208,7 +208,7 @@ impl Inner {
         if let Err(error) = &changed
             && error.errno == libc::EOPNOTSUPP
             && set.mode.is_some()
-            && SetAttr { mode: None, ..set.clone() } == SetAttr::default()
+            && (SetAttr { mode: None, ..set.clone() }) == SetAttr::default()
         {
             // chmod where the server keeps no modes: nothing happens, as on other such file systems.
             return self.fetch(node, fh).await;
@@ -216,7 +216,8 @@ impl Inner {
         if let Ok(attr) = &mut changed {
             let mut table = self.table.lock();
             if let Some(known) = table.get_mut(node) {
-                known.seen = Some(crate::nodes::Seen { attr: attr.clone(), asked: Instant::now(), exact: true });
+                known.seen =
+                    Some(crate::nodes::Seen { attr: attr.clone(), asked: Instant::now(), exact: true });
                 known.changed = Some(Instant::now());
                 known.pages = None;
             }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use cleardown_fuse::{EntryOut, Filesystem, Header, Op, Reply, Request, StatfsOut};
 use cleardown_share::{Attr, Capabilities, SharePath};
 
@@ -112,9 +111,7 @@ impl Inner {
             Op::Write { fh, offset, data, flags, .. } => self.write(header, reply, fh, offset, data, flags),
             Op::Flush { fh, lock_owner } => self.flush(header, reply, fh, lock_owner),
             Op::Fsync { fh, .. } => self.fsync(header, reply, fh),
-            Op::Fallocate { fh, offset, len, mode } => {
-                self.fallocate(header, reply, fh, offset, len, mode)
-            }
+            Op::Fallocate { fh, offset, len, mode } => self.fallocate(header, reply, fh, offset, len, mode),
             Op::Lseek { fh, offset, whence } => self.lseek(header, reply, fh, offset, whence),
             Op::CopyFileRange { fh_in, off_in, fh_out, off_out, len, .. } => {
                 self.copy_range(header, reply, (fh_in, off_in), (fh_out, off_out), len)
@@ -280,9 +277,4 @@ fn statfs_out(room: &cleardown_share::StatFs) -> StatfsOut {
 /// Whether the server, asked again after its answer was lost, says what it says when it had done it already.
 pub(crate) fn done_before(again: bool, error: &cleardown_share::ShareError, errno: i32) -> bool {
     again && error.errno == errno
-}
-
-/// Names that the kernel gives us outlive the request.
-pub(crate) fn owned(name: &Bytes) -> Vec<u8> {
-    name.to_vec()
 }

@@ -10,7 +10,7 @@ use cleardown_share::{Access, Attr, Disposition, FileKind, Lease, OpenHow, Opene
 
 use super::{Begun, FileHandle, Open, begin, done_before};
 use crate::drive::Inner;
-use crate::errno::{Answer, Errno};
+use crate::errno::Errno;
 use crate::file::{FileState, Remote};
 use crate::reader::ReadAhead;
 
@@ -162,7 +162,9 @@ impl Inner {
             let fh = inner.new_handle(&file, remote, flags);
             Ok((entry, fh))
         };
-        self.spawn(header, reply, work, move |reply, (entry, fh)| reply.created(&entry, fh, flags_for(flags)));
+        self.spawn(header, reply, work, move |reply, (entry, fh)| {
+            reply.created(&entry, fh, flags_for(flags))
+        });
         Ok(())
     }
 
