@@ -169,7 +169,8 @@ async fn reach(config: &Config, addresses: &[std::net::SocketAddr]) -> Result<Tc
 fn settings(known: &KnownHosts) -> client::Config {
     let known = known.algorithms();
     // An RSA key in known_hosts has no hash; the signature shall have one.
-    let fits = |key: &Algorithm| known.iter().any(|k| k == key || (k.clone().is_rsa() && key.clone().is_rsa()));
+    let fits =
+        |key: &Algorithm| known.iter().any(|k| k == key || (k.clone().is_rsa() && key.clone().is_rsa()));
     let mut keys = Preferred::DEFAULT.key.to_vec();
     keys.sort_by_key(|key| !fits(key));
     client::Config {

@@ -221,10 +221,6 @@ impl Packet {
         self.0.freeze()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Overwrites a number that was written as a place-holder.
     pub(crate) fn patch_u32(&mut self, at: usize, value: u32) {
         if let Some(place) = self.0.get_mut(at..at + 4) {

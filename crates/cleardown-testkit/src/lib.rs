@@ -4,6 +4,8 @@
 pub mod fuse;
 pub mod process;
 pub mod samba;
+pub mod sshd;
 
 pub use process::free_port;
 pub use samba::{Options, Samba, ShareDef, User};
+pub use sshd::{Agent, Sshd, SshdOptions};
