@@ -34,7 +34,9 @@ pub(crate) fn error(code: u32, message: &[u8]) -> ShareError {
     let text = String::from_utf8_lossy(&message[..message.len().min(200)]).into_owned();
     let errno = match code {
         status::NO_SUCH_FILE => spoken(&text).unwrap_or(libc::ENOENT),
-        status::PERMISSION_DENIED => spoken(&text).unwrap_or(libc::EACCES),
+        status::PERMISSION_DENIED => {
+            spoken(&text).filter(|errno| matches!(*errno, libc::EPERM | libc::EROFS)).unwrap_or(libc::EACCES)
+        }
         status::OP_UNSUPPORTED => libc::EOPNOTSUPP,
         status::FAILURE => spoken(&text).unwrap_or(libc::EIO),
         _ => libc::EIO,
