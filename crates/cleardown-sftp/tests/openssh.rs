@@ -1,5 +1,5 @@
-//! The conformance suite over OpenSSH, as root with what is built into sshd, and as an ordinary user with its
-//! sftp-server program.
+//! The conformance suite over OpenSSH, as root with its sftp-server program, and as an ordinary user with what is
+//! built into sshd.
 
 mod common;
 
@@ -22,7 +22,7 @@ mod as_root {
     use super::*;
 
     async fn ground() -> OpenSsh {
-        OpenSsh(Sshd::start(SshdOptions::default()).unwrap())
+        OpenSsh(Sshd::start(SshdOptions { external: true, ..Default::default() }).unwrap())
     }
     cleardown_share::conformance!(ground());
 }
@@ -31,7 +31,7 @@ mod as_nobody {
     use super::*;
 
     async fn ground() -> OpenSsh {
-        OpenSsh(Sshd::start(SshdOptions { as_nobody: true, external: true, ..Default::default() }).unwrap())
+        OpenSsh(Sshd::start(SshdOptions { as_nobody: true, ..Default::default() }).unwrap())
     }
     cleardown_share::conformance!(ground());
 }

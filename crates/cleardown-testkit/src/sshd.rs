@@ -20,7 +20,7 @@ const NOBODY: u32 = 65_534;
 pub struct SshdOptions {
     /// The port; none: one that is free.
     pub port: Option<u16>,
-    /// Run it as `nobody`, who is then the only user that can log on; else as root.
+    /// Log on as `nobody`, who has no shell (so not with `external`); else as root.
     pub as_nobody: bool,
     /// Run OpenSSH's `sftp-server` program instead of what is built into sshd.
     pub external: bool,
@@ -57,14 +57,12 @@ impl Sshd {
         };
         write_config(dir.path(), port, &options)?;
         if options.as_nobody {
-            for name in ["files", "host", "authorized", "sshd_config", "."] {
-                chown(dir.path().join(name), Some(NOBODY), Some(NOBODY))?;
-            }
+            chown(dir.path().join("files"), Some(NOBODY), Some(NOBODY))?;
         }
         if options.password.is_some() {
             fs::set_permissions(dir.path().join("files"), fs::Permissions::from_mode(0o777))?;
         }
-        let group = run(dir.path(), port, options.as_nobody)?;
+        let group = run(dir.path(), port)?;
         Ok(Sshd { group, port, options, user, dir })
     }
 
@@ -154,7 +152,7 @@ impl Sshd {
     /// Kills it if it runs and starts it again on the same port.
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
-        self.group = run(self.dir.path(), self.port, self.options.as_nobody)?;
+        self.group = run(self.dir.path(), self.port)?;
         Ok(())
     }
 }
@@ -208,16 +206,9 @@ fn write_config(dir: &Path, port: u16, options: &SshdOptions) -> io::Result<()> 
     fs::write(dir.join("sshd_config"), config)
 }
 
-fn run(dir: &Path, port: u16, as_nobody: bool) -> io::Result<Group> {
+fn run(dir: &Path, port: u16) -> io::Result<Group> {
     let _ = fs::create_dir_all("/run/sshd");
-    let sshd = "/usr/sbin/sshd";
-    let mut command = if as_nobody {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", sshd]);
-        command
-    } else {
-        Command::new(sshd)
-    };
+    let mut command = Command::new("/usr/sbin/sshd");
     let log = fs::File::options().append(true).create(true).open(dir.join("log"))?;
     command.arg("-D").arg("-e").arg("-f").arg(dir.join("sshd_config"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
