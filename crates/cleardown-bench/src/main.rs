@@ -1,28 +1,124 @@
 //! Cleardown beside its peers on the same servers, in one run: medians and ratios to a file.
+//!
+//! Each round mounts every contender in turn, afresh, and does every row of work on it, in a child process with
+//! a deadline. A row's figure counts until the bytes are on the server; what the application saw is given too
+//! where it differs.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program for a terminal")]
+
+mod contender;
 mod null;
+mod ours;
+mod report;
+mod servers;
+mod tree;
+mod work;
 
-use std::io::Write;
+use std::io;
+use std::path::PathBuf;
 
 use clap::Parser;
 
+/// Speed of Cleardown beside rclone, sshfs, smbnetfs and gvfs on the same servers.
 #[derive(Parser)]
-enum Cli {
+struct Cli {
+    #[command(subcommand)]
+    role: Option<Role>,
+    /// Smaller sizes and one round.
+    #[arg(long)]
+    quick: bool,
+    /// Rounds; the table shows medians [default: 3].
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Only these contenders (a part of the name, separated by commas).
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Only these rows (a part of the name, separated by commas).
+    #[arg(long, value_delimiter = ',')]
+    rows: Vec<String>,
+    /// Leave out map, end, list, memory and idle processor time.
+    #[arg(long)]
+    no_commands: bool,
+    /// Where the table goes; the figures go beside it, as JSON.
+    #[arg(long, default_value = "docs/benchmark.md")]
+    output: PathBuf,
+}
+
+#[derive(clap::Subcommand)]
+enum Role {
     /// Serves the null file system until standard input ends.
+    #[command(hide = true)]
     Null {
         #[arg(long, default_value_t = 1)]
         threads: usize,
     },
+    /// Does one row of work, and prints what it took.
+    #[command(hide = true)]
+    Row { name: String, at: PathBuf, server: PathBuf, local: PathBuf, scale: String },
 }
 
-/// Prints a line at once, for a parent that reads it.
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
-}
-
-fn main() -> std::io::Result<()> {
-    match Cli::parse() {
-        Cli::Null { threads } => null::serve(threads),
+fn main() -> io::Result<()> {
+    let cli = Cli::parse();
+    match cli.role {
+        Some(Role::Null { threads }) => null::serve(threads),
+        Some(Role::Row { name, at, server, local, scale }) => {
+            work::child(&name, &at, &server, &local, &scale)
+        }
+        None => run(&cli),
     }
+}
+
+fn run(cli: &Cli) -> io::Result<()> {
+    let scale = if cli.quick { work::QUICK } else { work::FULL };
+    let rounds = cli.rounds.unwrap_or(if cli.quick { 1 } else { 3 });
+    let wanted = |list: &[String], name: &str| list.is_empty() || list.iter().any(|part| name.contains(part));
+    let servers = servers::Servers::start()?;
+    tree::prepare(&servers, &scale)?;
+    let mut report = report::Report::new(rounds, &scale);
+    for round in 0..rounds {
+        for contender in contender::all().into_iter().filter(|c| wanted(&cli.only, c.name)) {
+            eprintln!("round {}: {}", round + 1, contender.name);
+            if let Err(error) =
+                measure(&contender, &servers, &scale, &mut report, |row| wanted(&cli.rows, row))
+            {
+                eprintln!("  left out: {error}");
+                report.leave_out(contender.name, &error.to_string());
+            }
+        }
+    }
+    if !cli.no_commands && wanted(&cli.only, "cleardown smb") {
+        match ours::commands(&servers, cli.quick) {
+            Ok(figures) => report.commands = figures,
+            Err(error) => report.leave_out("commands", &error.to_string()),
+        }
+    }
+    report.write(&cli.output)
+}
+
+/// Mounts one contender, and does the rows on it.
+fn measure(
+    contender: &contender::Contender,
+    servers: &servers::Servers,
+    scale: &work::Scale,
+    report: &mut report::Report,
+    wanted: impl Fn(&str) -> bool,
+) -> io::Result<()> {
+    let mut mount = (contender.start)(servers)?;
+    for row in work::ROWS.iter().filter(|row| wanted(row.name)) {
+        let result = work::in_child(row.name, &mut mount, servers, scale);
+        match &result {
+            Ok(m) => eprintln!("  {:<14} {:>8.3} s ({:.3} s until on the server)", row.name, m.app, m.server),
+            Err(error) => eprintln!("  {:<14} {error}", row.name),
+        }
+        let stuck = result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
+        report.add(contender.name, row.name, result);
+        if stuck {
+            // What it left half done would be counted against the next row.
+            mount.end();
+            tree::clean(servers)?;
+            mount = (contender.start)(servers)?;
+        }
+    }
+    mount.end();
+    tree::clean(servers)
 }

@@ -10,7 +10,7 @@ use cleardown_testkit::fuse::{Memory, Mounted};
 pub(crate) fn serve(threads: usize) -> io::Result<()> {
     let mut mounted = Mounted::new();
     let session = mounted.serve(Arc::new(Memory::null()), Config { threads, ..Config::default() });
-    crate::say(&mounted.path().display().to_string());
+    println!("{}", mounted.path().display());
     io::stdin().read_to_end(&mut Vec::new())?;
     drop(session);
     Ok(())

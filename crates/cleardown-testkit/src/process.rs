@@ -33,6 +33,11 @@ impl Group {
         self.child.id()
     }
 
+    /// The leader's standard output, once, if it was piped.
+    pub fn stdout(&mut self) -> Option<std::process::ChildStdout> {
+        self.child.stdout.take()
+    }
+
     /// Sends a signal to all of the group.
     pub fn signal(&self, signal: Signal) {
         let _ = kill_process_group(self.group, signal);

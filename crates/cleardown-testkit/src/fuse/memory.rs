@@ -53,10 +53,10 @@ impl Memory {
         state.nodes.insert(ROOT, Node { attr, ..Node::default() });
         Memory { state: Mutex::new(state), hold }
     }
-    /// One that keeps only the first 64 KiB of each file: what is left is the cost of FUSE itself.
+    /// One that keeps only the first 4 MiB of each file: what is left is the cost of FUSE itself.
     pub fn null() -> Self {
         let memory = Memory::with(false);
-        memory.state.lock().unwrap().keep = 64 << 10;
+        memory.state.lock().unwrap().keep = 4 << 20;
         memory
     }
     /// Puts a file into the root, behind the kernel's back.
