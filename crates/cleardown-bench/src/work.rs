@@ -84,9 +84,9 @@ impl Place<'_> {
 }
 
 /// A row may take this long.
-const DEADLINE: Duration = Duration::from_secs(150);
+const DEADLINE: Duration = Duration::from_secs(60);
 /// How long data may stay behind after the application went on.
-const BEHIND: Duration = Duration::from_secs(100);
+const BEHIND: Duration = Duration::from_secs(50);
 
 /// Does a row in a child process.
 pub(crate) fn in_child(
