@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleardown_core::name::Remote;
+use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
 /// Is told what is being done, in a word (`resolving`, `connecting`, `authenticating`, `opening`).
@@ -62,6 +63,19 @@ impl Config {
         if let Some(progress) = &self.progress {
             progress(stage);
         }
+    }
+
+    /// The same, keeping what was said last: it tells where the time went when there was not enough.
+    pub(crate) fn watched(&self) -> (Config, Arc<Mutex<String>>) {
+        let stage = Arc::new(Mutex::new(String::from("connecting")));
+        let (progress, said) = (self.progress.clone(), stage.clone());
+        let watch: Progress = Arc::new(move |now| {
+            *said.lock() = now.to_owned();
+            if let Some(progress) = &progress {
+                progress(now);
+            }
+        });
+        (Config { progress: Some(watch), ..self.clone() }, stage)
     }
 
     /// The server, as people write it.

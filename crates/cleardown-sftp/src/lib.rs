@@ -1,7 +1,8 @@
 //! The SFTP provider behind the [`Share`](cleardown_share::Share) trait, and the embedded SFTP server of the demo.
 //!
 //! SSH is `russh`'s. The SFTP protocol is spoken here: the published clients take names as text only, queue without
-//! bounds, and copy what they read; see [`mux`](self) for what is done instead.
+//! bounds, and copy what they read. Here names are bytes, every queue has an end, and data goes from the channel into
+//! the caller's buffer.
 
 mod attr;
 mod auth;

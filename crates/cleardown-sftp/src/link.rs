@@ -1,6 +1,7 @@
 //! One connection that speaks SFTP: its limits, its extensions, its requests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use cleardown_core::error::{Error, ErrorKind};
@@ -207,6 +208,8 @@ impl Link {
     /// Says good-bye; true when it went out.
     pub(crate) async fn leave(&self) -> bool {
         let sent = ssh::leave(&self.handle).await;
+        // The SSH layer ends once its last words are out.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.mux.gone()).await;
         self.mux.kill("closed");
         sent
     }

@@ -231,10 +231,9 @@ impl Inflow {
     /// Hands out all whole packets.
     fn dispatch(&mut self, mux: &Mux) -> Result<(), Malformed> {
         loop {
-            if let Some(filling) = self.filling.take_if(|filling| filling.left == 0) {
-                if let Some(reply) = filling.reply {
-                    let _ = reply.send(Reply::Data(filling.buffer));
-                }
+            if let Some(Filling { buffer, reply: Some(reply), .. }) = self.filling.take_if(|it| it.left == 0)
+            {
+                let _ = reply.send(Reply::Data(buffer));
             }
             if self.filling.is_some() || !self.next(mux)? {
                 return Ok(());

@@ -63,10 +63,12 @@ fn not_connected() -> ShareError {
 impl Session {
     /// Connects, and keeps connected until [`Session::end`].
     pub(crate) async fn start(config: Config) -> Result<Arc<Self>, Error> {
-        let opened = timeout(config.timeout, Link::open(&config, 0)).await;
-        let late =
-            |_| Error::from(ErrorKind::Timeout { server: config.server(), during: "connecting".into() });
-        let link = opened.map_err(late)??;
+        let (watched, stage) = config.watched();
+        let opened = timeout(config.timeout, Link::open(&watched, 0)).await;
+        let link = opened.map_err(|_| {
+            let during = stage.lock().clone();
+            Error::from(ErrorKind::Timeout { server: config.server(), during })
+        })??;
         let (events, receiver) = mpsc::channel(EVENTS);
         let session = Arc::new(Session {
             config,
@@ -232,12 +234,12 @@ impl Session {
     pub(crate) fn moved(&self, from: &SharePath, to: Option<&SharePath>) {
         for place in self.places.lock().values().filter_map(Weak::upgrade) {
             let mut place = place.lock();
-            let Some(path) = &place.path else { continue };
-            if to.is_some_and(|to| path == to) {
+            let Some(path) = place.path.clone() else { continue };
+            if to == Some(&path) {
                 place.path = None;
             } else if path.starts_with(from) {
-                let below = path.components().skip(from.components().count());
-                place.path = to.and_then(|to| below.fold(Some(to.clone()), |at, name| at?.join(name)));
+                let mut below = path.components().skip(from.components().count());
+                place.path = to.and_then(|to| below.try_fold(to.clone(), |at, name| at.join(name)));
             }
         }
     }

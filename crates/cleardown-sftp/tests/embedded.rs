@@ -1,4 +1,5 @@
 //! The conformance suite over the embedded server, and what is its own: the password, the key, the confinement.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use cleardown_core::error::ErrorKind;
 use cleardown_sftp::server::{Options, Server};
 use cleardown_sftp::{Config, connect};
 use cleardown_share::conformance::Ground;
-use cleardown_share::{Share, SharePath};
+use cleardown_share::{Event, Share, SharePath};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
@@ -83,4 +84,15 @@ async fn the_folder_is_the_root_and_nothing_lies_above() {
     let remote = format!("sftp://127.0.0.1:{}/etc", embedded.server.port()).parse().unwrap();
     let error = connect(Config { remote, ..embedded.config() }).await.err().unwrap();
     assert!(matches!(error.kind, ErrorKind::NoSuchShare(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_cut_connection_comes_back() {
+    let embedded = Embedded::start().await;
+    let share = connect(embedded.config()).await.unwrap();
+    let mut events = share.events().unwrap();
+    embedded.server.cut();
+    assert!(matches!(events.recv().await, Some(Event::Disconnected(_))));
+    assert_eq!(events.recv().await, Some(Event::Reconnected));
+    assert!(share.stat(&SharePath::root()).await.is_ok());
 }

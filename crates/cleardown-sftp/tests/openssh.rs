@@ -1,5 +1,6 @@
 //! The conformance suite over OpenSSH, as root with its sftp-server program, and as an ordinary user with what is
 //! built into sshd.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The conformance suite over the share in memory, and its own tricks.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::time::Duration;

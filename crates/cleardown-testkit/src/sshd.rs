@@ -118,35 +118,30 @@ impl Sshd {
         found
     }
 
-    fn signal(&self, signal: Signal) {
-        for pid in self.everything() {
-            let _ = kill_process(pid, signal);
-        }
-    }
-
     /// Kills sshd and all sessions with SIGKILL.
     pub fn kill(&mut self) {
-        // A stopped process cannot start others while we look for them.
-        self.signal(Signal::STOP);
-        self.signal(Signal::KILL);
+        // A stopped process cannot start others while we look for them; and one whose parent ends just now is
+        // found before that.
+        let mut pids = self.everything();
+        send(&pids, Signal::STOP);
+        pids.extend(self.everything());
+        send(&pids, Signal::KILL);
         self.group.kill();
     }
 
     /// Kills the sessions, and not sshd itself: new connections are served.
     pub fn kill_sessions(&self) {
-        for pid in descendants(self.group.pid()) {
-            let _ = kill_process(pid, Signal::KILL);
-        }
+        send(&descendants(self.group.pid()), Signal::KILL);
     }
 
     /// Freezes sshd and all sessions (SIGSTOP).
     pub fn stop(&self) {
-        self.signal(Signal::STOP);
+        send(&self.everything(), Signal::STOP);
     }
 
     /// Lets them go on after [`Sshd::stop`].
     pub fn cont(&self) {
-        self.signal(Signal::CONT);
+        send(&self.everything(), Signal::CONT);
     }
 
     /// Kills it if it runs and starts it again on the same port.
@@ -163,6 +158,13 @@ impl Drop for Sshd {
         if self.options.password.is_some() {
             let _ = tool("userdel", &["-f", &self.user]);
         }
+    }
+}
+
+fn send(pids: &[Pid], signal: Signal) {
+    for pid in pids {
+        // One that has ended meanwhile needs no signal.
+        let _ = kill_process(*pid, signal);
     }
 }
 

@@ -176,7 +176,7 @@ pub(super) fn attrs(stat: &Stat) -> Attrs {
         size: Some(u64::try_from(stat.st_size).unwrap_or(0)),
         ids: Some((stat.st_uid, stat.st_gid)),
         mode: Some(stat.st_mode),
-        times: Some((seconds(stat.st_atime as i64), seconds(stat.st_mtime as i64))),
+        times: Some((seconds(stat.st_atime), seconds(stat.st_mtime))),
     }
 }
 
