@@ -214,3 +214,27 @@ impl Link {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_statvfs_answer_is_read_field_by_field() {
+        let mut bytes = Vec::new();
+        for field in [1u64, 4096, 100, 50, 40, 7, 6, 6, 9, READ_ONLY, 255] {
+            bytes.extend_from_slice(&field.to_be_bytes());
+        }
+        let (stat, read_only) = room(Fields(bytes.into())).unwrap();
+        assert_eq!((stat.block_size, stat.blocks, stat.free, stat.available), (4096, 100, 50, 40));
+        assert_eq!((stat.files, stat.files_free, stat.name_max, read_only), (7, 6, 255, true));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_answers_do_no_harm(bytes in any::<Vec<u8>>()) {
+            let _ = room(Fields(bytes.into()));
+        }
+    }
+}

@@ -232,6 +232,9 @@ impl Session {
 
     /// A name has moved (`to`) or is gone: open files at it, or below it, follow.
     pub(crate) fn moved(&self, from: &SharePath, to: Option<&SharePath>) {
+        if to == Some(from) {
+            return;
+        }
         for place in self.places.lock().values().filter_map(Weak::upgrade) {
             let mut place = place.lock();
             let Some(path) = place.path.clone() else { continue };
