@@ -140,9 +140,9 @@ pub(crate) fn learn(file: &Path, host: &str, port: u16, key: &PublicKey) -> std:
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     let text = key.to_openssh().map_err(std::io::Error::other)?;
-    let ends_in_line = std::fs::read(file).is_ok_and(|old| old.last().is_none_or(|byte| *byte == b'\n'));
+    let torn = std::fs::read(file).is_ok_and(|old| old.last().is_some_and(|byte| *byte != b'\n'));
     let mut file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
-    let gap = if ends_in_line { "" } else { "\n" };
+    let gap = if torn { "\n" } else { "" };
     file.write_all(format!("{gap}{} {text}\n", address(host, port)).as_bytes())
 }
 
