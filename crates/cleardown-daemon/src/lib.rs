@@ -21,6 +21,7 @@ mod reconcile;
 mod registry;
 mod restore;
 mod run;
+mod sftp_server;
 mod spec;
 mod supervisor;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod tests;
 
 pub use options::Options;
 pub use run::run;
+pub use sftp_server::sftp_server;
 
 /// Starts the log on standard error, when `CLEARDOWN_LOG` asks for it (`info`, `cleardown_daemon=debug`, ...; see
 /// `tracing_subscriber::EnvFilter`).

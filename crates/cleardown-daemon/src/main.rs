@@ -1,4 +1,4 @@
-//! `cleardownd` in its roles: the daemon, and (started by it) a worker.
+//! `cleardownd` in its roles: the daemon, (started by it) a worker, and the demo's file server.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
             cleardown_daemon::start_log();
             cleardown_worker::run(args.skip(1))
         }
+        "sftp-server" => cleardown_daemon::sftp_server(args.skip(1)),
         _ => daemon(args),
     }
 }
