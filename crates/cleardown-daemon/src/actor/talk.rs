@@ -139,8 +139,7 @@ impl Actor {
         let missing = || std::io::Error::from(std::io::ErrorKind::NotConnected);
         let fuse = self.fuse.as_ref().ok_or_else(missing)?.try_clone()?;
         if self.arena.is_none() {
-            let flags = rustix::fs::MemfdFlags::CLOEXEC;
-            let arena = rustix::fs::memfd_create("cleardown-arena", flags)?;
+            let arena = cleardown_worker::new_arena()?;
             crate::manager::keep(&self.record.spec.id, fuse.as_fd(), arena.as_fd());
             self.arena = Some(arena);
         }
