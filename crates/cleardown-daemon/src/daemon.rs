@@ -103,9 +103,14 @@ impl Daemon {
 
     async fn status(&self, name: &str, with_holders: bool) -> Result<Connection> {
         let Some(handle) = self.context.registry.called(name).into_iter().next() else {
+            let tombstone = self.context.registry.tombstone(name);
             return match restore::remembered(&self.context, name).await? {
-                Some(drive) => Ok(restore::remembered_view(&self.context, &drive)),
-                None => Err(not_connected(name)),
+                Some(drive) => {
+                    let mut view = restore::remembered_view(&self.context, &drive);
+                    view.reason = tombstone.and_then(|last| last.reason);
+                    Ok(view)
+                }
+                None => tombstone.ok_or_else(|| not_connected(name)),
             };
         };
         handle.refresh().await;

@@ -1,11 +1,13 @@
 //! A connection as the rest of the daemon sees it: what it is meant to be, how it is, and how to talk to it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cleardown_core::life::drive::Done;
 use cleardown_core::request::Verb;
 use cleardown_core::view::{Connection, Loss, Status};
 use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_drive::Arena;
 use cleardown_ipc::{ProgressSink, Secret};
 use cleardown_kernel::Mount;
 use cleardown_worker::control::{self, Reply, Request, ServerState, Session};
@@ -63,6 +65,8 @@ pub(crate) struct Shown {
     pub(crate) pending: Vec<Loss>,
     pub(crate) worker: Option<(u32, control::Client)>,
     pub(crate) mount: Option<Mount>,
+    /// Where the data is that the server has not acknowledged.
+    pub(crate) arena: Option<Arc<Arena>>,
     pub(crate) references: u32,
     pub(crate) remembered: bool,
 }
@@ -80,6 +84,7 @@ impl Handle {
             pending: Vec::new(),
             worker: None,
             mount: None,
+            arena: None,
             references: 1,
             remembered,
         };
@@ -180,7 +185,7 @@ impl Handle {
             owner: self.owner.clone(),
             remembered: shown.remembered,
             read_only: self.spec.read_only,
-            pending_bytes: shown.pending_bytes,
+            pending_bytes: shown.arena.as_ref().map_or(shown.pending_bytes, |arena| arena.pending_bytes()),
             dialect: Some(session.dialect).filter(|dialect| !dialect.is_empty()),
             encryption: session.encryption,
             signing: session.signing,

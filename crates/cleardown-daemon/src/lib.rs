@@ -45,9 +45,14 @@ pub fn log_to_file(options: &Options) {
     if read || std::env::var_os("CLEARDOWN_LOG").is_none() {
         return;
     }
-    let location = cleardown_ipc::Location::of(cleardown_ipc::Instance::User);
-    let dir = options.runtime_dir.clone().unwrap_or(location.dir);
-    if let Ok(file) = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("log")) {
+    let mut location = cleardown_ipc::Location::of(cleardown_ipc::Instance::User);
+    if let Some(dir) = &options.runtime_dir {
+        location.dir = dir.clone();
+    }
+    if location.prepare().is_err() {
+        return; // The daemon will say why.
+    }
+    if let Ok(file) = std::fs::OpenOptions::new().create(true).append(true).open(location.dir.join("log")) {
         let _ = rustix::stdio::dup2_stderr(&file);
     }
 }

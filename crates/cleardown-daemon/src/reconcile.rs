@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cleardown_core::life::drive::Found;
 use cleardown_core::{Error, Result};
+use cleardown_drive::Arena;
 use cleardown_ipc::Secret;
 use cleardown_kernel::{Mount, Process, mounts};
 use cleardown_worker::control::{self, Client, Phase, Reply, Request, WorkerStatus, read_secret};
@@ -85,6 +86,7 @@ async fn examine(
         mounted: mount.is_some(),
         kernel: fuse.as_ref().is_some_and(is_alive),
     };
+    let arena = arena.and_then(|arena| Arena::open(arena).ok());
     Remains { record, secret, worker, session, fuse, arena, mount, found }
 }
 

@@ -1,8 +1,9 @@
 //! The registry: all connections by id, their names, and who hears of changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use cleardown_core::view::Connection;
 use cleardown_core::{Error, ErrorKind, LocalName, Result};
 use cleardown_ipc::Change;
 use parking_lot::Mutex;
@@ -10,17 +11,27 @@ use tokio::sync::{broadcast, watch};
 
 use crate::handle::Handle;
 
+/// The daemon remembers the ends of this many connections.
+const TOMBSTONES: usize = 32;
+
 /// All connections of this daemon.
 #[derive(Debug)]
 pub(crate) struct Registry {
     handles: Mutex<BTreeMap<String, Arc<Handle>>>,
     changes: broadcast::Sender<Change>,
     count: watch::Sender<usize>,
+    /// The last words of those that ended without anybody here asking for it.
+    tombstones: Mutex<VecDeque<Connection>>,
 }
 
 impl Registry {
     pub(crate) fn new() -> Self {
-        Registry { handles: Mutex::default(), changes: broadcast::channel(256).0, count: watch::channel(0).0 }
+        Registry {
+            handles: Mutex::default(),
+            changes: broadcast::channel(256).0,
+            count: watch::channel(0).0,
+            tombstones: Mutex::default(),
+        }
     }
 
     /// Takes in a new connection, unless another has its name.
@@ -35,6 +46,7 @@ impl Registry {
             return Err(in_use(&other));
         }
         let view = handle.view();
+        self.tombstones.lock().retain(|last| last.name != view.name);
         handles.insert(handle.spec.id.clone(), handle.clone());
         self.count.send_replace(handles.len());
         drop(handles);
@@ -51,6 +63,25 @@ impl Registry {
         if found.is_some() {
             self.tell(Change::Removed(handle.spec.id.clone(), handle.spec.shown_name()));
         }
+    }
+
+    /// Remembers how a connection ended that nobody here has ended.
+    pub(crate) fn bury(&self, last: Connection) {
+        let mut tombstones = self.tombstones.lock();
+        tombstones.retain(|other| !other.name.eq_ignore_ascii_case(&last.name));
+        tombstones.push_back(last);
+        while tombstones.len() > TOMBSTONES {
+            tombstones.pop_front();
+        }
+    }
+
+    /// How the last connection of this name ended, when nobody here has ended it.
+    pub(crate) fn tombstone(&self, word: &str) -> Option<Connection> {
+        let same = |name: &str| match (name.parse::<LocalName>(), word.parse::<LocalName>()) {
+            (Ok(name), Ok(word)) => name == word,
+            _ => name == word,
+        };
+        self.tombstones.lock().iter().find(|last| same(&last.name)).cloned()
     }
 
     /// Tells whoever listens that a connection has changed.

@@ -70,6 +70,7 @@ async fn serve(
     let system = location.system;
     let memory = Memory::new(cleardown_profile::config_dir().ok(), secret_bus(system));
     let listener = handed_over.remove("bus");
+    let socket_is_ours = listener.is_none();
     let socket = location.socket();
     let context = Context::new(location, memory, Box::new(OwnExecutable))?;
     let quit = CancellationToken::new();
@@ -103,7 +104,9 @@ async fn serve(
         () = idle, if !options.stay => {}
     }
     // Connections stay: the next daemon finds their workers.
-    let _ = std::fs::remove_file(&socket);
+    if socket_is_ours {
+        let _ = std::fs::remove_file(&socket);
+    }
     Ok(())
 }
 

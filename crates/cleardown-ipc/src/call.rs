@@ -1,5 +1,6 @@
 //! Calls on the wire: which method with which arguments, both ways.
 
+use cleardown_core::request::MapRequest;
 use cleardown_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -53,7 +54,10 @@ pub(crate) fn decode(member: &str, args: Vec<Value>, secret: Option<Secret>) -> 
         }
         "Status" => text(next()).map(Call::Status),
         "Holders" => text(next()).map(Call::Holders),
-        "Map" => needed(next()).and_then(value::from_json).map(|request| Call::Map(request, secret)),
+        "Map" => {
+            let request = needed(next()).map(simple_request).and_then(value::from_json);
+            request.map(|request| Call::Map(request, secret))
+        }
         "End" => needed(next()).and_then(value::from_json).map(Call::End),
         "Remember" => text(next()).map(Call::Remember),
         "Forget" => text(next()).map(Call::Forget),
@@ -62,6 +66,24 @@ pub(crate) fn decode(member: &str, args: Vec<Value>, secret: Option<Secret>) -> 
         "Quit" => Ok(Call::Quit),
         _ => return None,
     })
+}
+
+/// What people write by hand: `name` as a plain word (`*` for the first free letter, empty for none), and no
+/// timeout.
+fn simple_request(mut request: Value) -> Value {
+    let Some(map) = request.as_object_mut() else { return request };
+    let name = match map.get("name").and_then(Value::as_str) {
+        Some("*") => Some(json!("firstfree")),
+        Some("") => Some(json!("deviceless")),
+        Some("firstfree" | "deviceless") | None => None,
+        Some(name) => Some(json!({ "given": name })),
+    };
+    if let Some(name) = name {
+        map.insert("name".into(), name);
+    }
+    let timeout = u64::try_from(MapRequest::TIMEOUT.as_millis()).unwrap_or(u64::MAX);
+    map.entry("timeout_ms").or_insert(json!(timeout));
+    request
 }
 
 fn needed(arg: Option<Value>) -> Result<Value> {
@@ -75,7 +97,7 @@ fn text(arg: Option<Value>) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cleardown_core::request::{EndRequest, MapRequest, Name, Verb, Which};
+    use cleardown_core::request::{EndRequest, Name, Verb, Which};
 
     fn round_trip(call: Call) -> Call {
         let (member, args) = encode(&call).unwrap();
@@ -115,6 +137,17 @@ mod tests {
             round_trip(Call::List { remembered_too: true, with_holders: false }),
             Call::List { remembered_too: true, with_holders: false }
         ));
+    }
+
+    #[test]
+    fn a_request_written_by_hand_is_understood() {
+        let request = json!({"name": "*", "remote": "//fs1/x"});
+        match decode("Map", vec![request], None).unwrap().unwrap() {
+            Call::Map(request, None) => {
+                assert_eq!((request.name, request.timeout_ms), (Name::FirstFree, 10_000));
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

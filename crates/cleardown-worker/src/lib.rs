@@ -16,12 +16,3 @@ pub mod provider;
 mod tap;
 
 pub use host::{run, run_with};
-
-/// Makes the memory for a drive's pending data, which the daemon keeps too: it must not die with a worker.
-///
-/// # Errors
-/// What memfd_create(2) and mmap(2) answer.
-pub fn new_arena() -> std::io::Result<std::os::fd::OwnedFd> {
-    use std::os::fd::AsFd;
-    cleardown_drive::Arena::create()?.as_fd().try_clone_to_owned()
-}

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use cleardown_core::life::drive::{Caller, Done, Drive, Event, Found, Round, State};
 use cleardown_core::view::{Holder, Loss, Progress, Status};
 use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_drive::Arena;
 use cleardown_ipc::{ProgressSink, Secret};
 use cleardown_kernel::{Mount, Mounted};
 use cleardown_worker::control;
@@ -69,7 +70,7 @@ pub(crate) struct Actor {
     last_words: Vec<(Waiter, Result<Done>)>,
     next_caller: u64,
     fuse: Option<OwnedFd>,
-    arena: Option<OwnedFd>,
+    arena: Option<Arc<Arena>>,
     mount: Option<Mount>,
     holders: Vec<Holder>,
     /// How long the next look for holders may wait.
@@ -84,6 +85,8 @@ pub(crate) struct Actor {
     worker_is_silent: bool,
     last_drain: Option<Round>,
     watching_kernel: bool,
+    /// Somebody has asked for the end.
+    end_wanted: bool,
 }
 
 struct Waiter {
@@ -98,7 +101,7 @@ pub(crate) struct Remains {
     pub(crate) worker: Option<Worker>,
     pub(crate) session: Option<control::Session>,
     pub(crate) fuse: Option<OwnedFd>,
-    pub(crate) arena: Option<OwnedFd>,
+    pub(crate) arena: Option<Arena>,
     pub(crate) mount: Option<Mount>,
     pub(crate) found: Found,
 }
@@ -153,7 +156,7 @@ pub(crate) fn adopt(context: &Arc<Context>, remains: Remains, remembered: bool) 
     let mut actor = Actor::new(context.clone(), handle, machine, inputs, remains.record);
     actor.handle.set_secret(remains.secret);
     actor.fuse = remains.fuse;
-    actor.arena = remains.arena;
+    actor.arena = remains.arena.map(Arc::new);
     actor.mount = remains.mount;
     if let Some(worker) = remains.worker {
         actor.employ(worker);
@@ -193,6 +196,7 @@ impl Actor {
             worker_is_silent: false,
             last_drain: None,
             watching_kernel: false,
+            end_wanted: false,
         }
     }
 
@@ -243,6 +247,7 @@ impl Actor {
             Input::MountGone if self.mount.is_some() => Happening::Event(Event::MountGone),
             Input::MountGone => Happening::Nothing,
             Input::End(Wish { verb, deadline, progress, answer, gone }) => {
+                self.end_wanted = true;
                 let caller = Caller(self.next_caller);
                 self.next_caller += 1;
                 self.wait_for(caller, answer, progress, gone);
@@ -335,6 +340,7 @@ impl Actor {
             shown.name_is_free = self.machine.name_is_free();
             shown.worker = worker;
             shown.mount = self.mount.clone();
+            shown.arena = self.arena.clone();
             if shown.status == Status::Connected && shown.connected_at.is_none() {
                 shown.connected_at = Some(self.origin + self.machine.since());
             }
@@ -366,6 +372,12 @@ impl Actor {
             tracing::warn!(%error, "removing a worker's socket");
         }
         manager::release(&self.handle.spec.id);
+        if self.machine.state() == State::Ended && !self.end_wanted {
+            let mut last = self.handle.view();
+            last.worker_pid = None;
+            last.reason.get_or_insert_with(|| "it was unmounted by somebody else".to_owned());
+            self.context.registry.bury(last);
+        }
         self.context.registry.remove(&self.handle);
         let (name, state) = (self.handle.spec.shown_name(), self.machine.state());
         match self.machine.reason() {

@@ -14,6 +14,10 @@ use crate::{holders, supervisor};
 
 /// How long the kernel may take to mount or unmount.
 const KERNEL_PATIENCE: Duration = Duration::from_secs(20);
+/// The shortest pause between two looks for holders.
+const SHORTEST_LOOK: Duration = Duration::from_millis(50);
+/// So many holders are watched for their end; the others are found gone at the next look.
+const MOST_WATCHED: usize = 64;
 /// The longest pause between two looks for holders that do not tell when they leave.
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
@@ -57,7 +61,7 @@ impl Actor {
             }
             Action::WatchHolders(round) => {
                 self.report("waiting", None, &self.holders);
-                self.patience = (self.patience * 2).clamp(Duration::from_millis(50), LONGEST_LOOK);
+                self.patience = (self.patience * 2).clamp(SHORTEST_LOOK, LONGEST_LOOK);
                 let work = self.look(round, self.patience);
                 self.works.push(work);
             }
@@ -195,11 +199,16 @@ impl Actor {
     }
 }
 
-/// Waits until one of these processes has ended.
+/// Waits until one of these processes has ended; one that cannot be found has.
 async fn one_ended(pids: Vec<u32>) {
-    let processes: Vec<Process> = pids.into_iter().take(64).filter_map(|pid| Process::of(pid).ok()).collect();
-    if processes.is_empty() {
+    let pids: Vec<u32> = pids.into_iter().take(MOST_WATCHED).collect();
+    let processes: Vec<Process> = pids.iter().filter_map(|pid| Process::of(*pid).ok()).collect();
+    if pids.is_empty() {
         return std::future::pending().await;
+    }
+    if processes.len() < pids.len() {
+        // Not at once, in case it is just out of our sight.
+        return tokio::time::sleep(SHORTEST_LOOK).await;
     }
     select_all(processes.iter().map(|process| process.ended().boxed())).await.0.unwrap_or_default();
 }

@@ -1,11 +1,13 @@
 //! Talking with the worker.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cleardown_core::life::drive::{Event, Round, State};
 use cleardown_core::view::Loss;
 use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_drive::Arena;
 use cleardown_worker::control::{self, Connect, Reply, Request, Serve};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -138,12 +140,15 @@ impl Actor {
     fn descriptors_for_worker(&mut self) -> std::io::Result<Vec<OwnedFd>> {
         let missing = || std::io::Error::from(std::io::ErrorKind::NotConnected);
         let fuse = self.fuse.as_ref().ok_or_else(missing)?.try_clone()?;
-        if self.arena.is_none() {
-            let arena = cleardown_worker::new_arena()?;
-            crate::manager::keep(&self.record.spec.id, fuse.as_fd(), arena.as_fd());
-            self.arena = Some(arena);
-        }
-        let arena = self.arena.as_ref().ok_or_else(missing)?.try_clone()?;
+        let arena = match &self.arena {
+            Some(arena) => arena.clone(),
+            None => {
+                let arena = Arc::new(Arena::create()?);
+                crate::manager::keep(&self.record.spec.id, fuse.as_fd(), arena.as_fd());
+                self.arena.insert(arena).clone()
+            }
+        };
+        let arena = arena.as_fd().try_clone_to_owned()?;
         Ok(vec![fuse, arena])
     }
 
@@ -275,7 +280,8 @@ impl Actor {
         self.asked.clear();
         self.farewell = None;
         self.worker_is_gone = false;
-        let lost = std::mem::take(&mut self.pending);
+        let pending = std::mem::take(&mut self.pending);
+        let lost = self.arena.as_ref().map_or(pending, |arena| arena.losses());
         self.feed(Event::WorkerExited(lost)).await;
     }
 
