@@ -25,7 +25,7 @@ use crate::wire::{Command, FileId, Malformed, request};
 
 /// How long the server may be silent while requests wait before it is asked for a sign of life, and again as long
 /// before the connection is given up.
-const SILENCE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// Message id of what the server sends unasked.
 const UNSOLICITED: u64 = u64::MAX;
@@ -33,8 +33,8 @@ const UNSOLICITED: u64 = u64::MAX;
 /// Who waits for an answer.
 struct Waiter {
     answer: oneshot::Sender<Reply>,
-    command: Command,
-    tree: u32,
+    /// Opens a file that nothing else closes if nobody waits any more: on this tree, encrypted or not.
+    opens: Option<(u32, bool)>,
     /// Known once the server has said that it will take time.
     async_id: Option<u64>,
 }
@@ -256,9 +256,8 @@ impl Connection {
                 frame.put_u64(part.start + AT_MESSAGE, id);
                 frame.put_u64(part.start + AT_SESSION, session);
                 let (answer, receiver) = oneshot::channel();
-                let at = part.start + crate::wire::frame::AT_TREE;
-                let tree = u32::from_le_bytes(frame.bytes[at..at + 4].try_into().expect("four bytes"));
-                pending.waiters.insert(id, Waiter { answer, command: part.command, tree, async_id: None });
+                let opens = frame.opens(part);
+                pending.waiters.insert(id, Waiter { answer, opens, async_id: None });
                 calls.push((id, receiver));
             }
         }
@@ -395,21 +394,21 @@ impl Connection {
         };
         self.window.grant(header.credits);
         let Some(waiter) = waiter else { return };
-        let (command, tree) = (waiter.command, waiter.tree);
         if let Err(orphan) = waiter.answer.send(reply)
-            && command == Command::Create
+            && let Some((tree, encrypt)) = waiter.opens
             && status::is_success(header.status)
             && let Ok(created) = Created::read(&orphan)
         {
-            self.close_orphan(tree, created.file);
+            self.close_orphan(tree, encrypt, created.file);
         }
     }
 
     /// Closes a file whose opener has given up before the answer came.
-    fn close_orphan(self: &Arc<Self>, tree: u32, file: FileId) {
+    fn close_orphan(self: &Arc<Self>, tree: u32, encrypt: bool, file: FileId) {
         let connection = self.clone();
         tokio::spawn(async move {
-            let frame = Frame::one(Command::Close, tree, |body| request::close(body, file));
+            let mut frame = Frame::one(Command::Close, tree, |body| request::close(body, file));
+            frame.encrypt = encrypt;
             let _ = connection.call(frame, Instant::now() + SILENCE).await;
         });
     }

@@ -102,6 +102,13 @@ impl Frame {
     pub(crate) fn put_u64(&mut self, at: usize, value: u64) {
         self.bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
     }
+    /// For a CREATE that no CLOSE in the same frame follows: its tree, and whether the frame is encrypted.
+    pub(crate) fn opens(&self, part: Part) -> Option<(u32, bool)> {
+        let closes = self.parts.last().is_some_and(|last| last.command == Command::Close);
+        let tree = self.bytes.u32(part.start + AT_TREE).ok()?;
+        (part.command == Command::Create && !closes).then_some((tree, self.encrypt))
+    }
+
     /// Sets a flag in every header.
     pub(crate) fn flag(&mut self, flag: u32) {
         for part in self.parts.clone() {

@@ -141,3 +141,26 @@ async fn locks_are_cut_moved_and_seen_by_others() {
     ours.close().await.unwrap();
     assert_eq!(tries(0, 100).await, Ok(()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_replaced_underneath_is_another_file() {
+    let samba = Samba::start(Options::default()).unwrap();
+    let share = eve(&samba, "files").await;
+    let wish = |disposition| OpenHow { lease: true, ..how(BOTH, disposition) };
+    let old = share.open(&path("f"), wish(Disposition::CreateNew)).await.unwrap();
+    old.file.write(0, Bytes::from_static(b"old")).await.unwrap();
+    std::fs::write(samba.path("files").join("other"), "new!").unwrap();
+    std::fs::rename(samba.path("files").join("other"), samba.path("files").join("f")).unwrap();
+    let new = share.open(&path("f"), wish(Disposition::Open)).await.unwrap();
+    assert_eq!(&new.file.read(0, 10).await.unwrap()[..], b"new!");
+    assert_eq!(&old.file.read(0, 10).await.unwrap()[..], b"old");
+    assert_ne!(new.attr.id, old.attr.id);
+    old.file.close().await.unwrap();
+    new.file.close().await.unwrap();
+    // A link is the same file under another name, with a lease of its own.
+    share.hard_link(&path("f"), &path("g")).await.unwrap();
+    let f = share.open(&path("f"), wish(Disposition::Open)).await.unwrap();
+    let g = share.open(&path("g"), wish(Disposition::Open)).await.unwrap();
+    f.file.write(0, Bytes::from_static(b"both")).await.unwrap();
+    assert_eq!(&g.file.read(0, 10).await.unwrap()[..], b"both");
+}
