@@ -87,7 +87,7 @@ fn rclone(servers: &Servers, protocol: &str, cache: &str) -> io::Result<Mount> {
         .arg(tempfile::tempdir_in(servers.home.path())?.keep());
     command.env("RCLONE_SMB_HOST", "127.0.0.1").env("RCLONE_SMB_PORT", servers.samba.port().to_string());
     command.env("RCLONE_SMB_USER", &servers.user.name).env("RCLONE_SMB_PASS", obscured);
-    command.env("RCLONE_SFTP_HOST", "127.0.0.1").env("RCLONE_SFTP_PORT", servers.ssh_port.to_string());
+    command.env("RCLONE_SFTP_HOST", "127.0.0.1").env("RCLONE_SFTP_PORT", servers.sshd.port().to_string());
     command.env("RCLONE_SFTP_USER", "root").env("RCLONE_SFTP_KEY_FILE", servers.key());
     start(command, point.clone(), point)
 }
@@ -96,7 +96,7 @@ fn sshfs(servers: &Servers) -> io::Result<Mount> {
     let point = servers.mount_point()?;
     let mut command = servers.command("sshfs");
     command.arg(format!("root@127.0.0.1:{}", servers.folder().display())).arg(&point);
-    command.args(["-f", "-p", &servers.ssh_port.to_string(), "-o"]);
+    command.args(["-f", "-p", &servers.sshd.port().to_string(), "-o"]);
     let ssh = servers.home.path().join(".ssh");
     command.arg(format!(
         "IdentityFile={},UserKnownHostsFile={}/known_hosts",

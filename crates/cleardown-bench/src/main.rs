@@ -88,7 +88,7 @@ fn run(cli: &Cli) -> io::Result<()> {
     }
     if !cli.no_commands && wanted(&cli.only, "cleardown smb") {
         match ours::commands(&servers, cli.quick) {
-            Ok(figures) => report.commands = figures,
+            Ok(figures) => report.commands = Some(figures),
             Err(error) => report.leave_out("commands", &error.to_string()),
         }
     }

@@ -14,7 +14,7 @@ use crate::contender::Mount;
 use crate::servers::{SHARE, Servers};
 
 /// What the commands and the processes behind them cost; times in milliseconds, memory in kB.
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 pub(crate) struct Commands {
     map_ms: f64,
     end_ms: f64,
@@ -136,7 +136,7 @@ pub(crate) fn smb(servers: &Servers) -> Vec<String> {
 }
 /// As [`smb`]; the key and known_hosts are in the home.
 pub(crate) fn sftp(servers: &Servers) -> Vec<String> {
-    vec![format!("sftp://root@127.0.0.1:{}{}", servers.ssh_port, servers.folder().display())]
+    vec![format!("sftp://root@127.0.0.1:{}{}", servers.sshd.port(), servers.folder().display())]
 }
 
 /// Maps it.

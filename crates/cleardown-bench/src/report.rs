@@ -24,7 +24,7 @@ pub(crate) struct Report {
     /// The same, what went wrong.
     failures: BTreeMap<String, BTreeMap<String, String>>,
     left_out: BTreeMap<String, String>,
-    pub(crate) commands: Commands,
+    pub(crate) commands: Option<Commands>,
 }
 
 impl Report {
@@ -38,7 +38,7 @@ impl Report {
             figures: BTreeMap::new(),
             failures: BTreeMap::new(),
             left_out: BTreeMap::new(),
-            commands: Commands::default(),
+            commands: None,
         }
     }
 
@@ -116,7 +116,8 @@ impl Report {
         let heads: Vec<String> = ROWS.iter().map(|row| format!("{} {}", row.name, row.unit)).collect();
         let _ = writeln!(text, "| mount | {} |", heads.join(" | "));
         let _ = writeln!(text, "|---|{}", "---|".repeat(ROWS.len()));
-        for contender in contender::all() {
+        let known = |name: &str| self.figures.contains_key(name) || self.failures.contains_key(name);
+        for contender in contender::all().into_iter().filter(|contender| known(contender.name)) {
             let cells: Vec<String> = ROWS.iter().map(|row| self.cell(contender.name, row)).collect();
             let _ = writeln!(text, "| {} | {} |", contender.name, cells.join(" | "));
         }
@@ -125,9 +126,11 @@ impl Report {
             let cells: Vec<String> = ROWS.iter().map(|row| self.ratio(&ours, protocol, row)).collect();
             let _ = writeln!(text, "| **{ours}, times the best {protocol} peer** | {} |", cells.join(" | "));
         }
-        text.push_str("\n## Commands and processes\n\n| what | |\n|---|---|\n");
-        for (what, figure) in self.commands.lines() {
-            let _ = writeln!(text, "| {what} | {figure} |");
+        if let Some(commands) = &self.commands {
+            text.push_str("\n## Commands and processes\n\n| what | |\n|---|---|\n");
+            for (what, figure) in commands.lines() {
+                let _ = writeln!(text, "| {what} | {figure} |");
+            }
         }
         self.notes(&mut text);
         text

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use cleardown_testkit::process::{Group, wait_for_port};
-use cleardown_testkit::{Options, Samba, ShareDef, User, free_port};
+use cleardown_testkit::sshd::{Sshd, SshdOptions};
+use cleardown_testkit::{Options, Samba, ShareDef, User};
 use tempfile::TempDir;
 
 /// The name of the share.
@@ -17,9 +17,8 @@ pub(crate) const SHARE: &str = "files";
 pub(crate) struct Servers {
     pub(crate) samba: Samba,
     pub(crate) user: User,
-    pub(crate) ssh_port: u16,
+    pub(crate) sshd: Sshd,
     pub(crate) home: TempDir,
-    _sshd: Group,
 }
 
 impl Servers {
@@ -31,9 +30,16 @@ impl Servers {
         let options = Options { port, users: vec![user.clone()], shares: vec![share], ..Options::default() };
         let samba = Samba::start(options)?;
         let home = tempfile::Builder::new().prefix("cleardown-bench-").tempdir()?;
-        let (sshd, ssh_port) = sshd(home.path())?;
-        fs::write(home.path().join("password"), &user.password)?;
-        Ok(Servers { samba, user, ssh_port, home, _sshd: sshd })
+        let sshd = Sshd::start(SshdOptions { external: true, ..SshdOptions::default() })?;
+        let ssh = home.path().join(".ssh");
+        fs::create_dir_all(&ssh)?;
+        fs::create_dir_all(home.path().join("run"))?;
+        fs::copy(sshd.key(), ssh.join("id_ed25519"))?;
+        fs::copy(sshd.known_hosts(), ssh.join("known_hosts"))?;
+        let password = home.path().join("password");
+        fs::write(&password, &user.password)?;
+        fs::set_permissions(password, fs::Permissions::from_mode(0o600))?;
+        Ok(Servers { samba, sshd, user, home })
     }
 
     /// The folder that both serve.
@@ -62,36 +68,4 @@ impl Drop for Servers {
     fn drop(&mut self) {
         crate::ours::stop(self.home.path());
     }
-}
-
-fn sshd(home: &Path) -> io::Result<(Group, u16)> {
-    let ssh = home.join(".ssh");
-    fs::create_dir_all(&ssh)?;
-    fs::create_dir_all(home.join("run"))?;
-    fs::create_dir_all("/run/sshd")?;
-    for name in ["host", "id_ed25519"] {
-        let made = Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-            .arg(ssh.join(name))
-            .status()?;
-        if !made.success() {
-            return Err(io::Error::other("ssh-keygen failed"));
-        }
-    }
-    let port = free_port()?;
-    fs::copy(ssh.join("id_ed25519.pub"), ssh.join("authorized_keys"))?;
-    let host = fs::read_to_string(ssh.join("host.pub"))?;
-    fs::write(ssh.join("known_hosts"), format!("[127.0.0.1]:{port} {host}"))?;
-    let at = ssh.display();
-    let config = format!(
-        "Port {port}\nListenAddress 127.0.0.1\nHostKey {at}/host\nAuthorizedKeysFile {at}/authorized_keys\n\
-         PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\n\
-         MaxStartups 200\nMaxSessions 200\nSubsystem sftp /usr/lib/openssh/sftp-server\n"
-    );
-    fs::write(ssh.join("sshd_config"), config)?;
-    let mut command = Command::new("/usr/sbin/sshd");
-    command.arg("-D").arg("-f").arg(ssh.join("sshd_config"));
-    let mut group = Group::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))?;
-    wait_for_port(port, &mut group, Duration::from_secs(10))?;
-    Ok((group, port))
 }

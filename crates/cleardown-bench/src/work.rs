@@ -149,8 +149,15 @@ fn wrong(what: &str) -> io::Error {
     io::Error::other(format!("wrong data in {what}"))
 }
 
+/// Opens a file of which the page cache holds nothing.
+fn open_cold(place: &Place<'_>, name: &str) -> io::Result<File> {
+    let file = File::open(place.at.join(name))?;
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+    Ok(file)
+}
+
 fn read(place: &Place<'_>) -> io::Result<Measured> {
-    let mut file = File::open(place.at.join("prepared/big.bin"))?;
+    let mut file = open_cold(place, "prepared/big.bin")?;
     let mut buffer = vec![0; 1 << 20];
     let read = || {
         for number in 0..place.scale.big {
@@ -198,7 +205,7 @@ fn blocks(place: &Place<'_>) -> impl Iterator<Item = u64> {
 }
 
 fn random_read(place: &Place<'_>) -> io::Result<Measured> {
-    let file = File::open(place.at.join("prepared/random.bin"))?;
+    let file = open_cold(place, "prepared/random.bin")?;
     let mut buffer = [0; 4096];
     let work = || {
         let mut done = 0.0;
