@@ -72,6 +72,7 @@ impl Inner {
         self.runtime.spawn(async move {
             let _ = inner.settled(&file).await;
             inner.closed(&remote).await;
+            inner.table.lock().reap(file.node);
             inner.closing.send_modify(|count| *count -= 1);
         });
     }

@@ -99,9 +99,9 @@ impl FileState {
     pub(crate) fn pending_end(&self) -> Option<u64> {
         self.queue.lock().end()
     }
-    /// Handles are open, or bytes are pending.
+    /// Handles are open (here or on the server), or bytes are pending.
     pub(crate) fn is_used(&self) -> bool {
-        self.opens() > 0 || !self.queue.lock().is_empty()
+        self.opens() > 0 || !self.live.lock().is_empty() || !self.queue.lock().is_empty()
     }
     pub(crate) fn opens(&self) -> usize {
         self.opens.load(Ordering::Relaxed)

@@ -74,7 +74,7 @@ impl ReadAhead {
         (state.streak, state.window, state.end) = (0, 0, None);
     }
 
-    /// Notes a read, asks the server for what will be wanted next, and says how to serve this one.
+    /// Notes a read (of a file that has `known` bytes, if we know), asks the server for what will be wanted next, and says how to serve this one.
     pub(crate) fn plan(
         &self,
         inner: &Arc<Inner>,
@@ -82,6 +82,7 @@ impl ReadAhead {
         remote: &Arc<Remote>,
         offset: u64,
         size: u32,
+        known: Option<u64>,
     ) -> Plan {
         let mut state = self.0.lock();
         let version = file.version();
@@ -98,7 +99,9 @@ impl ReadAhead {
             (state.streak, state.window) = (1, 0);
         }
         state.next = if follows { state.next.max(end) } else { end };
-        if state.streak < 2 {
+        // A small file comes in one piece; of others the second read in a row is a stream.
+        let small = offset == 0 && known.is_some_and(|known| known > size.into() && known <= CHUNK);
+        if state.streak < 2 && !small {
             return Plan::Ask;
         }
         state.window = (state.window + 1).min(WINDOW);
@@ -110,7 +113,8 @@ impl ReadAhead {
         // Some pieces stay for reads that were overtaken.
         state.chunks.retain(|chunk, _| *chunk + 2 > first && *chunk < last + 2 * WINDOW);
         for chunk in first..last + state.window {
-            if state.end.is_some_and(|end| chunk * CHUNK >= end) {
+            let ends = |end: u64| chunk * CHUNK >= end && chunk >= last;
+            if state.end.is_some_and(|end| chunk * CHUNK >= end) || known.is_some_and(ends) {
                 break;
             }
             if !state.chunks.contains_key(&chunk) {

@@ -27,7 +27,13 @@ impl Inner {
         let pending = handle.file.queue.lock().overlaps(&(offset..end));
         let plan = match pending {
             true => Plan::Ask,
-            false => handle.ahead.plan(self, &handle.file, &handle.remote, offset, size),
+            false => {
+                let seen = |table: &crate::nodes::Table| {
+                    Some(table.get(handle.node)?.seen.as_ref()?.attr.size)
+                };
+                let known = seen(&self.table.lock());
+                handle.ahead.plan(self, &handle.file, &handle.remote, offset, size, known)
+            }
         };
         let pieces = match plan {
             Plan::Ready(parts) => {

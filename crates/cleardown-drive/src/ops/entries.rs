@@ -244,23 +244,21 @@ impl Inner {
     }
 
     /// The last handle of a file with a hidden name is closed.
-    pub(super) fn remove_silly(self: &Arc<Self>, file: &Arc<FileState>) {
+    pub(super) fn remove_silly(self: &Arc<Self>, file: &Arc<FileState>, path: SharePath) {
         let (inner, file) = (self.clone(), file.clone());
         self.closing.send_modify(|count| *count += 1);
         self.runtime.spawn(async move {
             inner.discard(&file).await;
             inner.close_unused(&file).await;
-            let path = inner.table.lock().path(file.node);
-            if let Some(path) = path {
-                if let Err(error) = inner.ask(|| inner.share.remove_file(&path)).await {
-                    tracing::warn!(%path, %error, "removing a file that was removed while open failed");
-                }
-                let mut table = inner.table.lock();
-                let name = table.get(file.node).and_then(|known| known.names.first().cloned());
-                if let Some((parent, name)) = name {
-                    table.unname(parent, &name);
-                }
+            if let Err(error) = inner.ask(|| inner.share.remove_file(&path)).await {
+                tracing::warn!(%path, %error, "removing a file that was removed while open failed");
             }
+            let mut table = inner.table.lock();
+            let name = table.get(file.node).and_then(|known| known.names.first().cloned());
+            if let Some((parent, name)) = name {
+                table.unname(parent, &name);
+            }
+            drop(table);
             inner.closing.send_modify(|count| *count -= 1);
         });
     }

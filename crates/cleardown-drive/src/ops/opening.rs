@@ -212,18 +212,17 @@ impl Inner {
             self.unlock_all(&handle, owner, true);
         }
         self.open_files.fetch_sub(1, Ordering::Relaxed);
-        let left = handle.file.closed();
-        {
-            let mut table = self.table.lock();
-            table.closed(fh);
-            table.reap(handle.node);
-        }
+        let last = handle.file.closed() == 0;
+        self.table.lock().closed(fh);
+        // The kernel forgets a removed file right after this: its hidden name is looked up before.
+        let silly = (last && handle.file.silly.load(Ordering::Acquire)).then(|| self.node_path(handle.node));
         if handle.remote.leave() == 0 {
             self.park(&handle.file, handle.remote.clone());
         }
-        if left == 0 && handle.file.silly.load(Ordering::Acquire) {
-            self.remove_silly(&handle.file);
+        if let Some(Ok(path)) = silly {
+            self.remove_silly(&handle.file, path);
         }
+        self.table.lock().reap(handle.node);
     }
 }
 
