@@ -1,8 +1,8 @@
 //! A worker is killed in the middle of everything; the next one goes on, and nothing is lost.
 
-mod support;
 #[path = "support/folder.rs"]
 mod folder;
+mod support;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};

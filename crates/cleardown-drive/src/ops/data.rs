@@ -28,9 +28,8 @@ impl Inner {
         let plan = match pending {
             true => Plan::Ask,
             false => {
-                let seen = |table: &crate::nodes::Table| {
-                    Some(table.get(handle.node)?.seen.as_ref()?.attr.size)
-                };
+                let seen =
+                    |table: &crate::nodes::Table| Some(table.get(handle.node)?.seen.as_ref()?.attr.size);
                 let known = seen(&self.table.lock());
                 handle.ahead.plan(self, &handle.file, &handle.remote, offset, size, known)
             }

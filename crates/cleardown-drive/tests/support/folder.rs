@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cleardown_share::{
-    Access, Attr, Capabilities, DirEntry, Disposition, Event, File, FileKind, Lease, OpenHow, Opened, RenameHow,
-    SessionInfo, SetAttr, Share, ShareError, SharePath, ShareResult, StatFs, Time,
+    Access, Attr, Capabilities, DirEntry, Disposition, Event, File, FileKind, Lease, OpenHow, Opened,
+    RenameHow, SessionInfo, SetAttr, Share, ShareError, SharePath, ShareResult, StatFs, Time,
 };
 use tokio::sync::mpsc;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cleardown_drive::{Arena, Drive, Drained, Options, Start};
+use cleardown_drive::{Arena, Drained, Drive, Options, Start};
 use cleardown_share::Share;
 use cleardown_share::memory::MemoryShare;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
@@ -137,4 +137,3 @@ pub fn on_server(mount: &Mount, share: &Arc<MemoryShare>, path: &str) -> Vec<u8>
         opened.file.read(0, opened.attr.size as u32).await.unwrap().to_vec()
     })
 }
-
