@@ -6,6 +6,7 @@
 //! mount namespace; so neither bind mounts nor other namespaces nor equal paths deceive.
 
 mod links;
+mod maps;
 mod process;
 mod scope;
 
@@ -59,10 +60,13 @@ fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<
             Err(_) => {} // It has ended, or is a kernel thread.
         }
     }
+    let mut maps = maps::Reader::default();
     for (pid, place) in seen {
-        for (target, use_) in process::uses(pid, &scope, place) {
+        let (uses, complete) = process::uses(pid, &scope, place, &mut maps);
+        for (target, use_) in uses {
             found[target].holders.push(use_.into_holder(pid, &users));
         }
+        unseen.extend((!complete).then_some(pid));
     }
     for (target, mount, pid) in scope.other_mounts(&table) {
         let program = if pid == 0 { "mount".into() } else { process::program(pid) };
@@ -82,7 +86,7 @@ fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<
     Ok(())
 }
 
-/// Processes of other users, or with more privileges than ours.
+/// Processes of other users, with more privileges than ours, or stuck in the kernel.
 fn in_words(unseen: &[u32], users: &Users) -> Option<String> {
     let first = *unseen.first()?;
     let who = format!("{}[{first}] of {}", process::program(first), process::user(first, users));

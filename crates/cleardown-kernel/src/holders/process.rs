@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use cleardown_core::view::{Holder, HolderKind};
 use rustix::fs::{Mode, OFlags, open};
 
+use super::maps::Reader;
 use super::scope::{Place, Scope};
 use crate::mount::mount_id;
 use crate::mounts::Dev;
@@ -55,13 +56,22 @@ pub(super) fn user(pid: u32, users: &Users) -> String {
     effective.map(|uid| users.name(uid)).unwrap_or_default()
 }
 
-/// All uses of targets by a process. What ends meanwhile is left out.
-pub(super) fn uses(pid: u32, scope: &Scope<'_>, place: Place) -> Vec<(usize, Use)> {
+/// All uses of targets by a process, and whether its mappings could be seen. What ends meanwhile is left out.
+pub(super) fn uses(
+    pid: u32,
+    scope: &Scope<'_>,
+    place: Place,
+    maps: &mut Reader,
+) -> (Vec<(usize, Use)>, bool) {
     let mut uses = Vec::new();
     standing(pid, scope, place, &mut uses);
     descriptors(pid, scope, place, &mut uses);
-    mappings(pid, scope, &mut uses);
-    uses
+    match maps.read(pid) {
+        Ok(maps) => mappings(&maps, scope, &mut uses),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => return (uses, false),
+        Err(_) => {}
+    }
+    (uses, true)
 }
 
 fn standing(pid: u32, scope: &Scope<'_>, place: Place, uses: &mut Vec<(usize, Use)>) {
@@ -100,8 +110,7 @@ fn descriptors(pid: u32, scope: &Scope<'_>, place: Place, uses: &mut Vec<(usize,
     }
 }
 
-fn mappings(pid: u32, scope: &Scope<'_>, uses: &mut Vec<(usize, Use)>) {
-    let Ok(maps) = std::fs::read(format!("/proc/{pid}/maps")) else { return };
+fn mappings(maps: &[u8], scope: &Scope<'_>, uses: &mut Vec<(usize, Use)>) {
     let mapped: BTreeSet<(usize, PathBuf)> =
         maps.split(|b| *b == b'\n').filter_map(|line| mapping(line, scope)).collect();
     for (target, path) in mapped {

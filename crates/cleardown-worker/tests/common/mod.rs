@@ -173,7 +173,7 @@ impl Kept {
             max_read: None,
         };
         let Mounted { fuse, mount } = cleardown_kernel::mount::mount(request, PATIENCE).unwrap();
-        let arena = rustix::fs::memfd_create("cleardown-arena", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+        let arena = cleardown_worker::new_arena().unwrap();
         Kept { fuse, arena, mount, _dir: dir }
     }
 
