@@ -454,6 +454,7 @@ impl Share for SmbShare {
     async fn close(&self) -> ShareResult<bool> {
         let State::Up(link) = self.core.state.send_replace(State::Closed) else { return Ok(false) };
         let deadline = Instant::now() + self.core.config.request_timeout;
+        watch::unwatch_all(&self.core, deadline).await;
         for handle in self.core.files.all() {
             let at = *handle.at.lock();
             if at.generation == link.generation {

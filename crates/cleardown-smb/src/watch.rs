@@ -7,6 +7,7 @@ use std::time::Instant;
 use cleardown_share::{Event, ShareError, SharePath, ShareResult};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::connection::Call;
 use crate::core::{Core, State, retry};
@@ -25,7 +26,13 @@ const ROOM: u32 = 16 * 1024;
 /// The watched folders, each with what ends its watch.
 #[derive(Default)]
 pub(crate) struct Watches {
-    stops: Mutex<HashMap<SharePath, oneshot::Sender<()>>>,
+    stops: Mutex<HashMap<SharePath, Watch>>,
+}
+
+/// A watched folder: dropping `stop` ends the task.
+struct Watch {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 /// A folder that is open, with a request that waits for changes.
@@ -48,14 +55,29 @@ pub(crate) async fn watch(core: &Arc<Core>, dir: &SharePath) -> ShareResult<()> 
     }
     let armed = retry!(core, |link, deadline| arm(core, &link, dir, deadline).await)?;
     let (stop, stopped) = oneshot::channel();
-    core.watches.stops.lock().insert(dir.clone(), stop);
-    core.runtime.spawn(follow(Arc::downgrade(core), dir.clone(), armed, stopped));
+    let mut stops = core.watches.stops.lock();
+    let task = core.runtime.spawn(follow(Arc::downgrade(core), dir.clone(), armed, stopped));
+    stops.insert(dir.clone(), Watch { stop, task });
     Ok(())
 }
 
 /// Stops watching.
 pub(crate) fn unwatch(core: &Core, dir: &SharePath) {
     core.watches.stops.lock().remove(dir);
+}
+
+/// Stops all watching and waits until the folders are closed: the server answers the end of a session late, or not
+/// at all, while requests still wait in it.
+pub(crate) async fn unwatch_all(core: &Core, deadline: Instant) {
+    let watches: Vec<Watch> = core.watches.stops.lock().drain().map(|(_, watch)| watch).collect();
+    let tasks: Vec<_> = watches
+        .into_iter()
+        .map(|Watch { stop, task }| {
+            drop(stop);
+            task
+        })
+        .collect();
+    let _ = tokio::time::timeout_at(deadline.into(), futures_util::future::join_all(tasks)).await;
 }
 
 async fn arm(core: &Core, link: &Arc<Link>, dir: &SharePath, deadline: Instant) -> ShareResult<Armed> {
