@@ -189,7 +189,10 @@ async fn interrupted(client: &Client, request: &EndRequest, signal: Interrupted,
     for name in names {
         match client.status(&name).await {
             Ok(now) => ui.note(format!("interrupted; {name} is {}", now.status)),
-            Err(_) => ui.note(format!("interrupted; {name} is not connected any more")),
+            Err(error) if error.exit() == Exit::NotConnected => {
+                ui.note(format!("interrupted; {name} is not connected any more"));
+            }
+            Err(error) => ui.note(format!("interrupted; what {name} is now is not known: {error}")),
         }
     }
     Ok(signal.exit_code())

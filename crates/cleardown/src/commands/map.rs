@@ -168,11 +168,14 @@ async fn trusts(error: &Error, ui: &mut Ui) -> bool {
 /// The map was cancelled and is rolled back; says what the name stands for now.
 async fn interrupted(client: &Client, request: &MapRequest, signal: Interrupted, ui: &mut Ui) -> Result<u8> {
     let now = match &request.name {
-        Name::Given(name) => client.status(name.as_str()).await.ok(),
+        Name::Given(name) => Some(client.status(name.as_str()).await),
         _ => None,
     };
     match now {
-        Some(c) if c.status == Status::Connected => ui.note(format!("interrupted; {}", sentence(&c, ui))),
+        Some(Ok(c)) if c.status == Status::Connected => ui.note(format!("interrupted; {}", sentence(&c, ui))),
+        Some(Err(error)) if error.exit() != Exit::NotConnected => {
+            ui.note(format!("interrupted; what {} is now is not known: {error}", request.remote));
+        }
         _ => ui.note(format!("interrupted; {} is not connected", request.remote)),
     }
     Ok(signal.exit_code())
