@@ -72,6 +72,9 @@ impl std::fmt::Debug for Drive {
     }
 }
 
+/// A handle on the server that no application uses, since when, and of which file.
+pub(crate) type Parked = (Instant, Arc<FileState>, Arc<Remote>);
+
 /// What all parts of a drive share.
 pub(crate) struct Inner {
     pub(crate) share: Arc<dyn Share>,
@@ -86,7 +89,7 @@ pub(crate) struct Inner {
     /// There is room in the arena again.
     pub(crate) room: Notify,
     /// Handles on the server that no application uses, oldest first.
-    pub(crate) parked: Mutex<VecDeque<(Instant, Arc<FileState>, Arc<Remote>)>>,
+    pub(crate) parked: Mutex<VecDeque<Parked>>,
     pub(crate) sweeping: AtomicBool,
     /// Handles being closed on the server.
     pub(crate) closing: watch::Sender<usize>,

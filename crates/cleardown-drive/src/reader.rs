@@ -117,9 +117,7 @@ impl ReadAhead {
             if state.end.is_some_and(|end| chunk * CHUNK >= end) || known.is_some_and(ends) {
                 break;
             }
-            if !state.chunks.contains_key(&chunk) {
-                state.chunks.insert(chunk, ask(inner, remote, chunk));
-            }
+            state.chunks.entry(chunk).or_insert_with(|| ask(inner, remote, chunk));
         }
         state.serve(offset, end)
     }
