@@ -1,11 +1,16 @@
 //! Holders, looked up away from the runtime's threads: one pass over `/proc` for any number of connections.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cleardown_core::view::Holders;
 use cleardown_kernel::Mount;
 
 use crate::handle::Handle;
+
+/// How long a look at all processes may take: reading about one that hangs in the kernel may hang too. Whoever
+/// wants to unmount asks the kernel in any case.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The holders of each connection, in their order.
 pub(crate) async fn of_all(handles: &[Arc<Handle>]) -> Vec<Holders> {
@@ -28,6 +33,15 @@ pub(crate) async fn scan(targets: Vec<Mount>, mut except: Vec<u32>) -> Vec<Holde
     }
     except.push(std::process::id());
     let number = targets.len();
-    let scan = move || cleardown_kernel::holders(&targets, &except);
-    tokio::task::spawn_blocking(scan).await.unwrap_or_else(|_| vec![Holders::default(); number])
+    let scan = tokio::task::spawn_blocking(move || cleardown_kernel::holders(&targets, &except));
+    match tokio::time::timeout(PATIENCE, scan).await {
+        Ok(Ok(found)) => found,
+        _ => vec![
+            Holders {
+                holders: Vec::new(),
+                unseen: vec!["processes could not be looked at in time".into()]
+            };
+            number
+        ],
+    }
 }

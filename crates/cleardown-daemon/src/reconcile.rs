@@ -19,7 +19,7 @@ use crate::context::{Context, Record};
 use crate::supervisor::Worker;
 
 /// A worker that does not answer within this time is replaced.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Descriptors that the service manager has kept, by the names they were stored under.
 pub(crate) type Stored = HashMap<String, OwnedFd>;

@@ -202,11 +202,13 @@ impl Actor {
 /// Waits until one of these processes has ended; one that cannot be found has.
 async fn one_ended(pids: Vec<u32>) {
     let pids: Vec<u32> = pids.into_iter().take(MOST_WATCHED).collect();
-    let processes: Vec<Process> = pids.iter().filter_map(|pid| Process::of(*pid).ok()).collect();
     if pids.is_empty() {
         return std::future::pending().await;
     }
-    if processes.len() < pids.len() {
+    let number = pids.len();
+    let hold = move || pids.iter().filter_map(|pid| Process::of(*pid).ok()).collect();
+    let processes: Vec<Process> = blocking(hold).await.unwrap_or_default();
+    if processes.len() < number {
         // Not at once, in case it is just out of our sight.
         return tokio::time::sleep(SHORTEST_LOOK).await;
     }

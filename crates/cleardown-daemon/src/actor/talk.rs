@@ -238,7 +238,9 @@ impl Actor {
                 self.farewell = Some((acknowledged, session_closed));
                 self.pending = lost;
             }
-            control::Event::Replaced | control::Event::Unknown => tracing::warn!(?event, "a worker"),
+            // Another daemon has it now: it is no longer ours to kill.
+            control::Event::Replaced => self.worker_is_silent = true,
+            control::Event::Unknown => tracing::warn!(?event, "a worker"),
         }
         Happening::Nothing
     }
