@@ -1,4 +1,5 @@
 //! A worker is killed in the middle of everything; the next one goes on, and nothing is lost.
+#![allow(clippy::unwrap_used, reason = "a test may fail at once")]
 
 #[path = "support/folder.rs"]
 mod folder;

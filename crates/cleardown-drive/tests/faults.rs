@@ -1,4 +1,5 @@
 //! Servers that are full, frozen, gone or back; and drives that are drained and aborted meanwhile.
+#![allow(clippy::unwrap_used, reason = "a test may fail at once")]
 
 mod support;
 

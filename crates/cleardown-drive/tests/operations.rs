@@ -1,4 +1,5 @@
 //! The operations of a file system, through the standard library, over a share in memory.
+#![allow(clippy::unwrap_used, reason = "a test may fail at once")]
 
 mod support;
 

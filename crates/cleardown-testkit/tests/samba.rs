@@ -1,4 +1,5 @@
 //! The server starts, serves, freezes, dies and comes back.
+#![allow(clippy::unwrap_used, reason = "a test may fail at once")]
 
 use cleardown_testkit::{Options, Samba, ShareDef, User};
 

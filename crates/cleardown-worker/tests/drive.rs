@@ -1,4 +1,5 @@
 //! A worker that serves a file system, as root on a real mount.
+#![allow(clippy::unwrap_used, reason = "a test may fail at once")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! A worker's life without a file system: a deviceless connection.
+#![allow(clippy::unwrap_used, reason = "a test may fail at once")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Logging on to real servers, without a file system.
+#![allow(clippy::unwrap_used, reason = "a test may fail at once")]
 
 mod common;
 

@@ -92,7 +92,7 @@ impl Actor {
                 }
             }
             Action::Report(caller, answer) => {
-                let Some(waiter) = self.waiters.remove(&caller) else { return None };
+                let waiter = self.waiters.remove(&caller)?;
                 if self.machine.state().is_over() {
                     self.last_words.push((waiter, answer));
                 } else {

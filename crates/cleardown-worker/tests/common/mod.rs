@@ -173,7 +173,7 @@ impl Kept {
             max_read: None,
         };
         let Mounted { fuse, mount } = cleardown_kernel::mount::mount(request, PATIENCE).unwrap();
-        let arena = cleardown_worker::new_arena().unwrap();
+        let arena = cleardown_drive::Arena::create().unwrap().as_fd().try_clone_to_owned().unwrap();
         Kept { fuse, arena, mount, _dir: dir }
     }
 

@@ -228,7 +228,7 @@ impl World {
                 self.promise(!proof.worker_reaped || !self.worker, "worker reaped is true");
                 self.promise(!proof.session_closed || !self.session, "session closed is true");
                 self.promise(!proof.acknowledged || !(self.dirty || self.destroyed), "acknowledged is true");
-                self.promise(self.dirty == !ended.lost.is_empty(), "every loss is named");
+                self.promise(self.dirty != ended.lost.is_empty(), "every loss is named");
                 if result.as_ref().is_ok_and(Done::is_proven) {
                     let clean = !self.mounted && !self.worker && !self.session && !self.dirty && !self.folder;
                     self.promise(clean, "no success without proof");
