@@ -14,20 +14,20 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// A mounted drive.
-pub struct Mount {
+pub(crate) struct Mount {
     pub drive: Arc<Drive>,
     pub runtime: Runtime,
     point: Point,
 }
 
 /// A mount point, and the descriptor that its daemon would keep.
-pub struct Point {
+pub(crate) struct Point {
     pub fuse: OwnedFd,
     dir: TempDir,
 }
 
 impl Point {
-    pub fn new() -> Point {
+    pub(crate) fn new() -> Point {
         let dir = TempDir::new().unwrap();
         let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC;
         let fuse = rustix::fs::open("/dev/fuse", flags, rustix::fs::Mode::empty()).unwrap();
@@ -37,10 +37,10 @@ impl Point {
         mount("cleardown-test", dir.path(), "fuse.cleardown", flags, Some(data.as_c_str())).unwrap();
         Point { fuse, dir }
     }
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
-    pub fn duplicate(&self) -> OwnedFd {
+    pub(crate) fn duplicate(&self) -> OwnedFd {
         self.fuse.try_clone().unwrap()
     }
 }
@@ -51,24 +51,24 @@ impl Drop for Point {
     }
 }
 
-pub fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 impl Mount {
-    pub fn new(share: &Arc<MemoryShare>) -> Mount {
+    pub(crate) fn new(share: &Arc<MemoryShare>) -> Mount {
         Mount::with(share.clone(), Options::default())
     }
 
-    pub fn with(share: Arc<dyn Share>, options: Options) -> Mount {
+    pub(crate) fn with(share: Arc<dyn Share>, options: Options) -> Mount {
         Mount::with_arena(share, options, Arena::create().unwrap())
     }
 
-    pub fn with_arena(share: Arc<dyn Share>, options: Options, arena: Arena) -> Mount {
+    pub(crate) fn with_arena(share: Arc<dyn Share>, options: Options, arena: Arena) -> Mount {
         Mount::at(runtime(), share, options, arena)
     }
 
-    pub fn at(runtime: Runtime, share: Arc<dyn Share>, options: Options, arena: Arena) -> Mount {
+    pub(crate) fn at(runtime: Runtime, share: Arc<dyn Share>, options: Options, arena: Arena) -> Mount {
         let point = Point::new();
         let drive = {
             let _inside = runtime.enter();
@@ -77,19 +77,19 @@ impl Mount {
         Mount { drive, runtime, point }
     }
 
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.point.path()
     }
 
-    pub fn join(&self, path: &str) -> PathBuf {
+    pub(crate) fn join(&self, path: &str) -> PathBuf {
         self.root().join(path)
     }
 
-    pub fn drain(&self, within: Duration) -> Drained {
+    pub(crate) fn drain(&self, within: Duration) -> Drained {
         self.runtime.block_on(self.drive.drain(Instant::now() + within, |_| {}))
     }
 
-    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
 }
@@ -101,7 +101,7 @@ impl Drop for Mount {
     }
 }
 
-pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < Duration::from_secs(20), "waited in vain: {what}");
@@ -110,7 +110,7 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// Bytes that look random and are the same every time.
-pub fn pattern(seed: u32, len: usize) -> Vec<u8> {
+pub(crate) fn pattern(seed: u32, len: usize) -> Vec<u8> {
     let mut x = seed.wrapping_mul(2_654_435_761) | 1;
     (0..len)
         .map(|_| {
@@ -122,12 +122,12 @@ pub fn pattern(seed: u32, len: usize) -> Vec<u8> {
         .collect()
 }
 
-pub fn errno<T: std::fmt::Debug>(result: std::io::Result<T>) -> i32 {
+pub(crate) fn errno<T: std::fmt::Debug>(result: std::io::Result<T>) -> i32 {
     result.unwrap_err().raw_os_error().unwrap()
 }
 
 /// The whole content of a file, as another client of the server sees it.
-pub fn on_server(mount: &Mount, share: &Arc<MemoryShare>, path: &str) -> Vec<u8> {
+pub(crate) fn on_server(mount: &Mount, share: &Arc<MemoryShare>, path: &str) -> Vec<u8> {
     use cleardown_share::{Access, Disposition, OpenHow, SharePath};
     let other = share.second_client();
     let path = SharePath::parse(path.as_bytes()).unwrap();
