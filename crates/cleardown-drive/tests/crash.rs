@@ -62,7 +62,7 @@ impl Worker {
         }
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        lines.find(|line| line.as_ref().unwrap() == "SERVING").expect("the worker serves");
+        assert!(lines.any(|line| line.unwrap() == "SERVING"), "the worker does not serve");
         Worker(child)
     }
 }

@@ -16,7 +16,7 @@ use cleardown_share::{
 use tokio::sync::mpsc;
 
 /// The folder, and how long each write takes.
-pub struct Folder {
+pub(crate) struct Folder {
     pub root: PathBuf,
     pub delay: Duration,
 }
