@@ -46,21 +46,23 @@ fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<
     let pids = process::all()?;
     let mut scope = Scope::new(targets, &table);
     let mut unseen = Vec::new();
+    let mut maps = maps::Reader::default();
     // Namespaces first: their mounts' ids are needed to understand any process's descriptors.
     let mut seen = Vec::with_capacity(pids.len());
     for pid in pids {
         if except.contains(&pid) {
             continue;
         }
-        match scope.place(pid) {
+        match scope.place(pid, &mut maps) {
             Ok(place) => seen.push((pid, place)),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::TimedOut) =>
+            {
                 unseen.extend(process::is_user_process(pid).then_some(pid));
             }
             Err(_) => {} // It has ended, or is a kernel thread.
         }
     }
-    let mut maps = maps::Reader::default();
     for (pid, place) in seen {
         let (uses, complete) = process::uses(pid, &scope, place, &mut maps);
         for (target, use_) in uses {

@@ -66,7 +66,7 @@ pub(super) fn uses(
     let mut uses = Vec::new();
     standing(pid, scope, place, &mut uses);
     descriptors(pid, scope, place, &mut uses);
-    match maps.read(pid) {
+    match maps.read(pid, "maps") {
         Ok(maps) => mappings(&maps, scope, &mut uses),
         Err(error) if error.kind() == io::ErrorKind::TimedOut => return (uses, false),
         Err(_) => {}

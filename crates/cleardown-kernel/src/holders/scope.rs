@@ -1,10 +1,12 @@
 //! What the search is for: the mounts' ids in every namespace that we can see, and where they are.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use super::maps::Reader;
 use crate::mounts::{self, Dev, Mount};
 
 /// Which namespace and root a process has, as an index into [`Scope::places`].
@@ -63,8 +65,8 @@ impl<'a> Scope<'a> {
     }
 
     /// The namespace and root of a process, whose mount table is read when it is the first one there.
-    pub(super) fn place(&mut self, pid: u32) -> io::Result<Place> {
-        let namespace = std::fs::read_link(format!("/proc/{pid}/ns/mnt"))?;
+    pub(super) fn place(&mut self, pid: u32, reader: &mut Reader) -> io::Result<Place> {
+        let namespace = PathBuf::from(OsString::from_vec(reader.read(pid, "ns/mnt")?));
         let root = std::fs::read_link(format!("/proc/{pid}/root"))?;
         let name = (namespace, root);
         if let Some(place) = self.by_name.get(&name) {
