@@ -84,6 +84,8 @@ impl Inner {
             inner.calls.0.lock().remove(&header.unique);
             match done {
                 Ok(done) => answer(reply, done),
+                // Whatever the provider says when its connection is dropped.
+                Err(_) if inner.is_aborted() => reply.error(libc::EIO),
                 Err(errno) => reply.error(errno.0),
             }
         });

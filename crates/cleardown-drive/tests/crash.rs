@@ -11,8 +11,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cleardown_drive::{Arena, Drive, Options, Start};
@@ -39,6 +39,9 @@ fn worker() {
     println!("\nSERVING");
     runtime.block_on(drive.kernel_gone());
 }
+
+/// One test at a time: none may start a worker while another has files open (see `applications`).
+static ONE: Mutex<()> = Mutex::new(());
 
 /// A worker process, killed when it is dropped.
 struct Worker(Child);
@@ -74,42 +77,59 @@ impl Drop for Worker {
     }
 }
 
+/// Not a test by itself: the applications. They are a process of their own, because a process that has files of
+/// a mount open cannot start the mount's worker: closing its copies of them on exec waits for that very worker.
 #[test]
-fn nothing_is_lost_when_workers_are_killed_in_the_middle_of_writes() {
-    let server = tempfile::tempdir().unwrap();
-    let (point, arena) = (Point::new(), Arena::create().unwrap());
-    let mut worker = Some(Worker::start(&point, &arena, server.path(), "fresh"));
-    let done = Arc::new(AtomicBool::new(false));
-    let writers: Vec<_> = (0..3u32)
-        .map(|number| {
-            let path = point.path().join(format!("file {number}"));
-            std::thread::spawn(move || {
-                let data = pattern(number, 24 << 20);
-                let mut file = File::create(path).unwrap();
-                for chunk in data.chunks(40_000) {
-                    file.write_all(chunk).unwrap();
-                    std::thread::sleep(Duration::from_micros(500));
-                }
-                file.sync_all().unwrap();
-            })
-        })
-        .collect();
-    let namer = std::thread::spawn({
-        let (root, done) = (point.path().to_owned(), done.clone());
-        move || {
+fn applications() {
+    let Ok(root) = std::env::var("CLEARDOWN_TEST_APPLICATIONS") else { return };
+    let root = Path::new(&root);
+    let done = AtomicBool::new(false);
+    let made = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..3).map(|number| scope.spawn(move || write_slowly(root, number))).collect();
+        let namer = scope.spawn(|| {
             let mut made = 0;
             while !done.load(Ordering::Relaxed) {
-                let folder = root.join(format!("folder {made}"));
-                fs::create_dir(&folder).unwrap();
-                fs::write(folder.join("draft"), made.to_string()).unwrap();
-                fs::rename(folder.join("draft"), folder.join("final")).unwrap();
-                fs::write(folder.join("gone"), b"x").unwrap();
-                fs::remove_file(folder.join("gone")).unwrap();
+                make_names(&root.join(format!("folder {made}")), made);
                 made += 1;
             }
             made
-        }
+        });
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        done.store(true, Ordering::Relaxed);
+        namer.join().unwrap()
     });
+    println!("\nMADE {made}");
+}
+
+fn write_slowly(root: &Path, number: u32) {
+    let mut file = File::create(root.join(format!("file {number}"))).unwrap();
+    for chunk in pattern(number, 24 << 20).chunks(40_000) {
+        file.write_all(chunk).unwrap();
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    file.sync_all().unwrap();
+}
+
+fn make_names(folder: &Path, number: u32) {
+    fs::create_dir(folder).unwrap();
+    fs::write(folder.join("draft"), number.to_string()).unwrap();
+    fs::rename(folder.join("draft"), folder.join("final")).unwrap();
+    fs::write(folder.join("gone"), b"x").unwrap();
+    fs::remove_file(folder.join("gone")).unwrap();
+}
+
+#[test]
+fn nothing_is_lost_when_workers_are_killed_in_the_middle_of_writes() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let server = tempfile::tempdir().unwrap();
+    let (point, arena) = (Point::new(), Arena::create().unwrap());
+    let mut worker = Some(Worker::start(&point, &arena, server.path(), "fresh"));
+    let applications = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "applications", "--nocapture"])
+        .env("CLEARDOWN_TEST_APPLICATIONS", point.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut pending = 0;
     for _ in 0..4 {
         std::thread::sleep(Duration::from_millis(150));
@@ -117,9 +137,10 @@ fn nothing_is_lost_when_workers_are_killed_in_the_middle_of_writes() {
         pending = pending.max(arena.pending_bytes());
         worker = Some(Worker::start(&point, &arena, server.path(), "adopt"));
     }
-    writers.into_iter().for_each(|writer| writer.join().unwrap());
-    done.store(true, Ordering::Relaxed);
-    let made = namer.join().unwrap();
+    let output = applications.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let output = String::from_utf8(output.stdout).unwrap();
+    let made: u32 = output.lines().find_map(|line| line.strip_prefix("MADE ")).unwrap().parse().unwrap();
     assert!(pending > 0, "workers died with data pending");
     for number in 0..3u32 {
         let there = fs::read(server.path().join(format!("file {number}"))).unwrap();
@@ -136,6 +157,7 @@ fn nothing_is_lost_when_workers_are_killed_in_the_middle_of_writes() {
 
 #[test]
 fn what_dies_with_the_last_worker_can_be_named() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let server = tempfile::tempdir().unwrap();
     let (point, arena) = (Point::new(), Arena::create().unwrap());
     let worker = Worker::start(&point, &arena, server.path(), "fresh");
