@@ -55,6 +55,9 @@ async fn scenes(folder: &Path, ui: &mut Ui) -> Result<()> {
     say(ui, "close", "the file is closed");
     let ended = ended(&client).await?;
     end::lines(&ended).iter().for_each(|line| say(ui, "end", line));
+    let proof = &ended.proof;
+    let proven = proof.acknowledged && proof.session_closed && proof.mount_gone && proof.worker_reaped;
+    expect(proven && ended.lost.is_empty() && ended.unproven.is_empty(), "the end is proven")?;
 
     let arrived = std::fs::read(share.join("letter.txt")).map_err(|e| Error::os("reading the share", &e))?;
     expect(arrived == letter(), "the server has what was written")?;
@@ -143,11 +146,7 @@ async fn ended(client: &Client) -> Result<Ended> {
     if let Some(refused) = report.refused.into_iter().next() {
         return Err(refused.error);
     }
-    let ended = report.ended.into_iter().next().ok_or_else(|| unexpected("z: has ended"))?;
-    let proof = &ended.proof;
-    let proven = proof.acknowledged && proof.session_closed && proof.mount_gone && proof.worker_reaped;
-    expect(proven && ended.lost.is_empty() && ended.unproven.is_empty(), "the end is proven")?;
-    Ok(ended)
+    report.ended.into_iter().next().ok_or_else(|| unexpected("z: has ended"))
 }
 
 fn unexpected(what: &str) -> Error {
