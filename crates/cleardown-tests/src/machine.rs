@@ -211,7 +211,12 @@ impl Machine {
         let wanted = format!("CLEARDOWN_RUNTIME_DIR={}", self.path("run").display());
         let pids = fs::read_dir("/proc").unwrap().flatten();
         let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        let ours = pids.filter(|pid| {
+        // The name first: a process's environment cannot be read while its memory is locked, which in a test of
+        // file systems may last; the name always can.
+        let named = |pid: &i32| {
+            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("cleardown"))
+        };
+        let ours = pids.filter(named).filter(|pid| {
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             environment.split(|b| *b == 0).any(|word| word == wanted.as_bytes())
         });
