@@ -45,7 +45,7 @@ fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<
     let users = Users::read();
     let pids = process::all()?;
     let mut scope = Scope::new(targets, &table);
-    let mut unseen = Vec::new();
+    let (mut unseen, mut stuck) = (Vec::new(), 0);
     let mut maps = maps::Reader::default();
     // Namespaces first: their mounts' ids are needed to understand any process's descriptors.
     let mut seen = Vec::with_capacity(pids.len());
@@ -55,11 +55,11 @@ fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<
         }
         match scope.place(pid, &mut maps) {
             Ok(place) => seen.push((pid, place)),
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::TimedOut) =>
-            {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 unseen.extend(process::is_user_process(pid).then_some(pid));
             }
+            // Nothing more may be read of it: anything could block.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => stuck += 1,
             Err(_) => {} // It has ended, or is a kernel thread.
         }
     }
@@ -68,7 +68,7 @@ fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<
         for (target, use_) in uses {
             found[target].holders.push(use_.into_holder(pid, &users));
         }
-        unseen.extend((!complete).then_some(pid));
+        stuck += usize::from(!complete);
     }
     for (target, mount, pid) in scope.other_mounts(&table) {
         let program = if pid == 0 { "mount".into() } else { process::program(pid) };
@@ -83,6 +83,7 @@ fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<
     let words = in_words(&unseen, &users);
     for holders in found {
         holders.unseen.extend(words.clone());
+        holders.unseen.extend((stuck > 0).then(|| format!("{stuck} processes are stuck in the kernel")));
         holders.unseen.extend(hidden(&table));
     }
     Ok(())
