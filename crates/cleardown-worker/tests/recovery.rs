@@ -1,4 +1,5 @@
 //! Real Samba: workers that are killed and replaced, a server that comes back. As root, for smbd and mounts need it.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 mod common;
 

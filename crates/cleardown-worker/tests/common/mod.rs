@@ -1,5 +1,10 @@
 //! A worker process and its daemon, for the tests.
-#![allow(dead_code, unreachable_pub, reason = "not every test file uses everything")]
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    reason = "test code; not every test file uses everything"
+)]
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
