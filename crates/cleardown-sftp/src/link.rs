@@ -207,11 +207,11 @@ impl Link {
 
     /// Says good-bye; true when it went out.
     pub(crate) async fn leave(&self) -> bool {
-        let sent = ssh::leave(&self.handle).await;
-        // The SSH layer ends once its last words are out.
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.mux.gone()).await;
+        ssh::leave(&self.handle).await;
+        // The SSH layer ends once its last words are out, or the server has hung up by itself: both are an end.
+        let gone = tokio::time::timeout(Duration::from_secs(1), self.mux.gone()).await.is_ok();
         self.mux.kill("closed");
-        sent
+        gone
     }
 
     /// Cuts the connection without a word.

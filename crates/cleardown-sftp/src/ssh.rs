@@ -137,8 +137,8 @@ pub(crate) async fn connect(config: &Config) -> Result<Ssh, Error> {
 }
 
 /// Says good-bye; the server sees an orderly end.
-pub(crate) async fn leave(handle: &Handle<Client>) -> bool {
-    handle.disconnect(Disconnect::ByApplication, "", "").await.is_ok()
+pub(crate) async fn leave(handle: &Handle<Client>) {
+    let _ = handle.disconnect(Disconnect::ByApplication, "", "").await;
 }
 
 fn duplicate(stream: &TcpStream) -> io::Result<Socket> {
