@@ -186,8 +186,11 @@ impl Actor {
             };
             let confirmed = matches!(close.await, Ok(Reply::Closed { session_closed: true }));
             if let Some(client) = client {
-                // The process's end is the answer that counts.
-                let _ = client.request(Request::Exit, &[], SLACK).await;
+                // The process's end is the answer that counts; and were this one awaited here, the process might
+                // be gone first, and what the server has confirmed would be forgotten with the question.
+                tokio::spawn(async move {
+                    let _ = client.request(Request::Exit, &[], SLACK).await;
+                });
             }
             Happening::LoggedOff(confirmed, pending)
         }
