@@ -7,11 +7,9 @@ mod answer;
 mod machine;
 mod programs;
 mod server;
-mod sshd;
 mod stage;
 
 pub use answer::{Answer, Running};
 pub use machine::{Machine, Who, alive, eventually, is_mounted, kill};
 pub use server::{Protocol, Server};
-pub use sshd::Sshd;
 pub use stage::{Stage, is_root};

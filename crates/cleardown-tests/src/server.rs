@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use cleardown_testkit::{Options, Samba, User};
+use cleardown_testkit::{Options, Samba, Sshd, SshdOptions, User};
 
-use crate::machine::Machine;
-use crate::sshd::Sshd;
+use crate::machine::{Machine, Who};
 
 /// The two protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +25,19 @@ pub enum Server {
 }
 
 impl Server {
-    /// A server with the usual settings.
+    /// A server with the usual settings, on which root logs on.
     pub fn start(protocol: Protocol) -> Server {
+        Server::start_for(protocol, Who::Root)
+    }
+
+    /// A server with the usual settings. Over SFTP people log on under their own names.
+    pub fn start_for(protocol: Protocol, who: Who) -> Server {
         match protocol {
             Protocol::Smb => Server::samba(Options::default()),
-            Protocol::Sftp => Server::Sftp(Sshd::start().expect("sshd starts")),
+            Protocol::Sftp => {
+                let options = SshdOptions { as_nobody: who == Who::User, ..SshdOptions::default() };
+                Server::Sftp(Sshd::start(options).expect("sshd starts"))
+            }
         }
     }
 
@@ -45,7 +52,7 @@ impl Server {
     pub fn remote(&self) -> String {
         match self {
             Server::Smb(samba, share, _) => samba.remote(share),
-            Server::Sftp(sshd) => sshd.remote(),
+            Server::Sftp(sshd) => sshd.remote().replace("sftp://", &format!("sftp://{}@", sshd.user())),
         }
     }
 
@@ -65,8 +72,8 @@ impl Server {
                 vec!["--user".into(), user.name.clone(), "--password-file".into(), text(&file)]
             }
             Server::Sftp(sshd) => {
-                machine.file("home/.ssh/known_hosts", sshd.known_hosts());
-                machine.file("home/.ssh/id_ed25519", sshd.client_key());
+                machine.file("home/.ssh/known_hosts", read(&sshd.known_hosts()));
+                machine.file("home/.ssh/id_ed25519", read(&sshd.key()));
                 Vec::new()
             }
         }
@@ -108,4 +115,8 @@ impl Server {
 
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

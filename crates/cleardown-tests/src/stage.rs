@@ -14,7 +14,7 @@ pub struct Stage {
 impl Stage {
     /// A fresh pair.
     pub fn new(protocol: Protocol, who: Who) -> Stage {
-        Stage { machine: Machine::new(who), server: Server::start(protocol) }
+        Stage { machine: Machine::new(who), server: Server::start_for(protocol, who) }
     }
 }
 

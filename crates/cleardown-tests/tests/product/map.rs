@@ -140,7 +140,7 @@ fn an_unknown_host_key_is_refused_without_a_terminal() {
     machine.run(&["map", "z:", &server.remote()]).exits(1).says("WNet 1208").says("SHA256:");
     let other = Server::start(Protocol::Sftp);
     let Server::Sftp(sshd) = &other else { unreachable!() };
-    let key = sshd.known_hosts();
+    let key = fs::read_to_string(sshd.known_hosts()).unwrap();
     let key = key.split_once(' ').unwrap().1;
     let Server::Sftp(sshd) = &server else { unreachable!() };
     machine.file("home/.ssh/known_hosts", format!("[127.0.0.1]:{} {key}", sshd.port()));
