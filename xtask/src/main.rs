@@ -50,6 +50,9 @@ fn main() -> ExitCode {
     }
 }
 
+/// The feature that brings the suites from end to end.
+pub(crate) const END_TO_END: &str = "cleardown-tests/end-to-end";
+
 fn demo() -> Outcome {
     cargo(&["build", "--workspace", "--locked", "--quiet"])?;
     run::program(&run::target("debug/cleardown"), &["demo"])
@@ -76,6 +79,16 @@ fn torture(args: &[String]) -> Outcome {
     environment.extend(seed.map(|seed| ("CLEARDOWN_TORTURE_SEED", seed)));
     run::cargo_with(
         &environment,
-        &["test", "--workspace", "--locked", "--test", "torture", "--", "--nocapture"],
+        &[
+            "test",
+            "--workspace",
+            "--locked",
+            "--features",
+            END_TO_END,
+            "--test",
+            "torture",
+            "--",
+            "--nocapture",
+        ],
     )
 }
