@@ -30,6 +30,8 @@ pub struct Drive {
     pub(super) session: bool,
     /// The mount table may have it.
     pub(super) mounted: bool,
+    /// The folder made for the mount may exist.
+    pub(super) folder: bool,
     /// The kernel's FUSE connection may live.
     pub(super) kernel: bool,
     /// New opens are refused.
@@ -90,6 +92,7 @@ impl Drive {
         drive.worker = found.worker;
         drive.session = true;
         drive.mounted = found.mounted;
+        drive.folder = has_mount && found.step >= Step::Mount;
         drive.kernel = found.kernel;
         drive.proof.mount_gone = !found.mounted;
         drive.was_connected = found.step == Step::Connected;
@@ -125,6 +128,7 @@ impl Drive {
             worker: false,
             session: false,
             mounted: false,
+            folder: false,
             kernel: false,
             quiet: false,
             was_connected: false,
@@ -168,7 +172,8 @@ impl Drive {
 
     /// True once its name may be given to another: nothing of it is in the mount table any more.
     pub fn name_is_free(&self) -> bool {
-        self.state.is_over() || matches!(self.state, State::Lingering { .. })
+        let past_unmount = matches!(self.state, State::Lingering { .. } | State::Closing | State::Reaping);
+        self.state.is_over() || (self.has_mount && !self.mounted && past_unmount)
     }
 
     /// When [`Event::Tick`] is wanted, at the latest.
@@ -258,6 +263,7 @@ impl Drive {
             State::Opening(Opening::Connecting) if self.has_mount => {
                 self.state = State::Opening(Opening::Mounting);
                 self.mounted = true;
+                self.folder = true;
                 self.kernel = true;
                 self.proof.mount_gone = false;
                 out.extend([Action::Journal(Step::Mount), Action::Mount]);
@@ -626,8 +632,7 @@ impl Drive {
         if self.state != State::Unmounting {
             return;
         }
-        self.mounted = false;
-        self.proof.mount_gone = true;
+        self.not_mounted(out);
         if self.force {
             return self.close(now, out);
         }
@@ -640,6 +645,19 @@ impl Drive {
             });
         }
         self.linger(now, out);
+    }
+
+    /// The name and its folder are given back at once, for whoever wants them next.
+    fn not_mounted(&mut self, out: &mut Out) {
+        self.mounted = false;
+        self.proof.mount_gone = true;
+        self.remove_folder(out);
+    }
+
+    fn remove_folder(&mut self, out: &mut Out) {
+        if std::mem::take(&mut self.folder) {
+            out.push(Action::RemoveFolder);
+        }
     }
 
     fn unmount_busy(&mut self, now: Time, out: &mut Out) {
@@ -679,19 +697,16 @@ impl Drive {
         match self.state {
             State::Opening(Opening::Mounting) => {}
             State::Opening(_) => {
-                self.mounted = false;
-                self.proof.mount_gone = true;
+                self.not_mounted(out);
                 let why = "it was unmounted at once by somebody else".into();
                 self.fail(ErrorKind::MountPoint { path: self.name.clone(), why }.into(), now, out);
             }
             State::Unmounting => self.unmounted(now, out),
             State::Replacing(_) => {
-                self.mounted = false;
-                self.proof.mount_gone = true;
+                self.not_mounted(out);
             }
             _ => {
-                self.mounted = false;
-                self.proof.mount_gone = true;
+                self.not_mounted(out);
                 self.quiesce(false, out);
                 if self.force { self.force(now, out) } else { self.linger(now, out) }
             }
@@ -787,9 +802,7 @@ impl Drive {
         // What was never in use had nothing to acknowledge; otherwise only a drain proves it.
         self.proof.acknowledged |= !self.was_connected;
         self.proof.acknowledged &= self.lost.is_empty();
-        if self.has_mount {
-            out.push(Action::RemoveFolder);
-        }
+        self.remove_folder(out);
         out.push(Action::ForgetJournal);
         self.state = if self.was_connected { State::Ended } else { State::Failed };
         if let Some(opener) = self.opener.take() {

@@ -64,14 +64,14 @@ fn an_end_is_reported_with_the_whole_proof() {
     assert_eq!(actions, [Action::Quiesce(true), Action::Drain(Round(2))]);
     let actions = drive.handle(Event::Drained(Round(2), 4096), s(2));
     assert_eq!(actions, [Action::Unmount(Unmount::Plain)]);
-    assert_eq!(drive.handle(Event::Unmounted, s(2)), []);
+    assert_eq!(drive.handle(Event::Unmounted, s(2)), [Action::RemoveFolder]);
     assert!(drive.name_is_free());
     // The kernel has let go: whatever came in between is flushed too.
     assert_eq!(drive.handle(Event::ServeEnded, s(2)), [Action::Drain(Round(3))]);
     assert_eq!(drive.handle(Event::Drained(Round(3), 0), s(2)), [Action::LogOff]);
     assert_eq!(drive.handle(Event::LoggedOff(true), s(2)), []);
     let actions = drive.handle(Event::WorkerExited(vec![]), s(3));
-    assert_eq!(actions[..2], [Action::RemoveFolder, Action::ForgetJournal]);
+    assert_eq!(actions[0], Action::ForgetJournal);
     let proof = Proof {
         flushed_bytes: 4096,
         acknowledged: true,
@@ -146,7 +146,7 @@ fn force_ends_by_its_deadline_although_nobody_answers() {
     assert_eq!(drive.wake_at(), Some(s(16)));
     let actions = drive.handle(Event::Tick, s(16));
     assert_eq!(actions, [Action::AbortConnection, Action::Unmount(Unmount::Detach)]);
-    assert_eq!(drive.handle(Event::Unmounted, s(16)), [Action::LogOff]);
+    assert_eq!(drive.handle(Event::Unmounted, s(16)), [Action::RemoveFolder, Action::LogOff]);
     assert_eq!(drive.wake_at(), Some(s(21)));
     assert_eq!(drive.handle(Event::Tick, s(21)), [Action::KillWorker]);
     let actions = drive.handle(Event::WorkerExited(loss()), s(21));
@@ -164,7 +164,9 @@ fn detach_frees_the_name_and_the_last_holder_ends_it() {
     let actions = drive.handle(Event::Holders(Round(1), vec![editor()]), s(1));
     assert_eq!(actions, [Action::Unmount(Unmount::Detach)]);
     let actions = drive.handle(Event::Unmounted, s(1));
-    assert_eq!(actions, [Action::Report(ENDER, Ok(Done::Detached(vec![editor()])))]);
+    let detached = Action::Report(ENDER, Ok(Done::Detached(vec![editor()])));
+    assert_eq!(actions, [Action::RemoveFolder, detached]);
+    assert!(drive.name_is_free());
     assert_eq!(drive.state(), State::Lingering { flushing: false });
     assert_eq!(drive.handle(Event::ServeEnded, s(99)), [Action::Drain(Round(2))]);
 }
@@ -186,7 +188,7 @@ fn a_map_that_fails_leaves_nothing() {
     drive.handle(Event::WorkerStarted, s(0));
     assert_eq!(drive.handle(Event::LogOnFailed(gone()), s(1)), [Action::KillWorker]);
     let actions = drive.handle(Event::WorkerExited(vec![]), s(1));
-    assert_eq!(actions, [Action::RemoveFolder, Action::ForgetJournal, Action::Report(OPENER, Err(gone()))]);
+    assert_eq!(actions, [Action::ForgetJournal, Action::Report(OPENER, Err(gone()))]);
     assert_eq!(drive.state(), State::Failed);
 }
 
