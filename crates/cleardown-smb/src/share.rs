@@ -233,7 +233,10 @@ impl SmbShare {
             let link = attempt.link().await?;
             let mut create = create_for(&wire, how.access);
             create.disposition = wanted(how.disposition);
-            create.attributes = if how.mode & 0o222 == 0 { attribute::READ_ONLY } else { attribute::NORMAL };
+            // A mode is for a file that is made; an overwritten one would be given the attribute as well.
+            let makes = !matches!(how.disposition, Disposition::Open | Disposition::Truncate);
+            create.attributes =
+                if makes && how.mode & 0o222 == 0 { attribute::READ_ONLY } else { attribute::NORMAL };
             let create = core.caching(&link, create, key, create_id, how.lease);
             match open_once(&link, create, attempt.deadline).await {
                 Ok(created) => break (created, link),

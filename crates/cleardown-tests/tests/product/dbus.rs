@@ -27,17 +27,23 @@ fn busctl_and_gdbus_see_the_drive(stage: &mut Stage) {
         .says("PendingBytes");
     run("busctl", &[&at, "get-property", NAME, &object, "org.cleardown.Connection1", "Name"]).ok().says("z:");
     run("busctl", &[&at, "call", NAME, MANAGER, "org.cleardown.Manager1", "Version"]).ok();
-    run("gdbus", &["introspect", "--address", &address, "--object-path", MANAGER])
+    run("gdbus", &["introspect", "--address", &address, "--dest", NAME, "--object-path", MANAGER])
         .ok()
         .says("org.cleardown.Manager1");
     let status = ["--method", "org.cleardown.Manager1.Status", "z:"];
-    run("gdbus", &[&["call", "--address", &address, "--object-path", MANAGER][..], &status].concat())
-        .ok()
-        .says("connected");
+    run(
+        "gdbus",
+        &[&["call", "--address", &address, "--dest", NAME, "--object-path", MANAGER][..], &status].concat(),
+    )
+    .ok()
+    .says("connected");
     // What fails says what and with which number.
     let status = ["--method", "org.cleardown.Manager1.Status", "y:"];
-    run("gdbus", &[&["call", "--address", &address, "--object-path", MANAGER][..], &status].concat())
-        .exits(1)
-        .says("org.cleardown.Error.NotConnected");
+    run(
+        "gdbus",
+        &[&["call", "--address", &address, "--dest", NAME, "--object-path", MANAGER][..], &status].concat(),
+    )
+    .exits(1)
+    .says("org.cleardown.Error.NotConnected");
     machine.end("z:");
 }

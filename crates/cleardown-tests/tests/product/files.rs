@@ -11,6 +11,7 @@ use cleardown_tests::{Machine, Protocol, Server, Stage, Who, on_every_stage};
 
 on_every_stage!(
     files_are_what_they_should_be,
+    the_same_file_over_and_over,
     a_thousand_files_in_one_folder,
     renames_and_removals_of_open_files,
     links_where_there_are_some,
@@ -47,6 +48,20 @@ fn files_are_what_they_should_be(stage: &mut Stage) {
     as_user(machine, &z, script);
     assert_eq!(fs::read_dir(server.folder()).unwrap().count(), 0);
     machine.end("z:");
+}
+
+fn the_same_file_over_and_over(stage: &mut Stage) {
+    let Stage { machine, server } = stage;
+    for round in 0..4 {
+        let z = machine.map("z:", server);
+        as_user(
+            machine,
+            &z,
+            &format!("for n in 1 2 3; do echo {round}$n > a; [ \"$(cat a)\" = {round}$n ]; done"),
+        );
+        machine.end("z:");
+        assert_eq!(fs::read_to_string(server.folder().join("a")).unwrap(), format!("{round}3\n"));
+    }
 }
 
 fn a_thousand_files_in_one_folder(stage: &mut Stage) {
