@@ -7,8 +7,8 @@
 //! alive, and can be asked for again.
 //!
 //! Why threads and not tokio's `AsyncFd`: measured on a null file system on two cores (medians of four rounds,
-//! in turns, on a busy machine), a lookup answered at once took 14.5 µs with one blocking thread, 21 with two and
-//! 36 with four, against 18.5 µs with one task on a non-blocking descriptor and 30 with two; streams of 1 MiB
+//! in turns, on a busy machine), a lookup answered at once took 14.5 µs with one blocking thread, 24.5 with two and
+//! 46.8 with four, against 19.8 µs with one task on a non-blocking descriptor and 28.7 with two; streams of 1 MiB
 //! (1.1 to 1.4 GB/s through the page cache, 4 to 6 GB/s with direct I/O) did not tell them apart. The kernel wakes
 //! waiting readers in turn, so each further thread is one more cold one. A reader only decodes and hands on, so
 //! one is enough on two cores; replies are written by whoever gives them.

@@ -205,7 +205,7 @@ impl Link {
         Ok(attr::from_wire(&self.send(request(kind::LSTAT).string(path)).await.and_then(expect_attrs)?))
     }
 
-    /// Says good-bye; true when it went out.
+    /// Says good-bye; true when the end of the SSH layer was seen.
     pub(crate) async fn leave(&self) -> bool {
         ssh::leave(&self.handle).await;
         // The SSH layer ends once its last words are out, or the server has hung up by itself: both are an end.
