@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::code::{Code, Exit};
+use crate::link::RasState;
+use crate::ras;
 use crate::view::Holder;
 
 /// A result with Cleardown's error.
@@ -92,6 +94,16 @@ pub enum ErrorKind {
     Profile { at: String, why: String },
     /// This is not supported, and by what.
     NotSupported(String),
+    /// The text is no name of a phone-book entry.
+    BadEntryName(String),
+    /// The phone book has no such entry.
+    NoSuchEntry(String),
+    /// The phone book has an entry of this name.
+    EntryExists(String),
+    /// Dialling failed, or a link broke: the RAS number, and where in the dial.
+    Link { entry: String, code: Code, during: RasState },
+    /// The servers of these drives are reached over the link.
+    Dependents { name: String, drives: Vec<String> },
     /// An error of the operating system, while doing what.
     Os { during: String, errno: i32 },
 }
@@ -189,6 +201,11 @@ impl ErrorKind {
             WorkerDied(_) => Code::UNEXP_NET_ERR,
             Profile { .. } => Code::BAD_PROFILE,
             NotSupported(_) => Code::NOT_SUPPORTED,
+            BadEntryName(_) => Code(123),
+            NoSuchEntry(_) => Code::CANNOT_FIND_PHONEBOOK_ENTRY,
+            EntryExists(_) => Code(183),
+            Link { code, .. } => *code,
+            Dependents { .. } => Code::DEVICE_IN_USE,
             Os { .. } => Code::IO_DEVICE,
         }
     }
@@ -197,9 +214,14 @@ impl ErrorKind {
     pub fn exit(&self) -> Exit {
         use ErrorKind::*;
         match self {
-            BadLocalName(_) | BadRemoteName(_) | BadParameter(_) => Exit::Usage,
-            NameInUse { .. } | NameRemembered { .. } | NoFreeName => Exit::NameInUse,
-            NotConnected(_) | OnlyRemembered(_) => Exit::NotConnected,
+            BadLocalName(_) | BadRemoteName(_) | BadParameter(_) | BadEntryName(_) => Exit::Usage,
+            NameInUse { .. } | NameRemembered { .. } | NoFreeName | EntryExists(_) => Exit::NameInUse,
+            NotConnected(_) | OnlyRemembered(_) | NoSuchEntry(_) => Exit::NotConnected,
+            Link { code: Code::AUTHENTICATION_FAILURE, .. } => Exit::Authentication,
+            Link { code: Code::PORT_NOT_AVAILABLE | Code::PORT_ALREADY_OPEN | Code::LINE_BUSY, .. } => {
+                Exit::Busy
+            }
+            Dependents { .. } => Exit::Busy,
             Timeout { .. } | Deadline { .. } => Exit::Deadline,
             Authentication { .. } => Exit::Authentication,
             AccessDenied(_) | NotPermitted(_) => Exit::NotPermitted,
@@ -239,6 +261,11 @@ impl ErrorKind {
             Ending(name) => format!("cleardown status {name} shows how far it is"),
             NotPermitted(_) => "ask as the connection's owner or as root".into(),
             Daemon(_) => "see that cleardownd is installed beside cleardown and that the run-time folder can be written".into(),
+            BadEntryName(_) => r#"a name has 1 to 256 characters, a letter or digit among them, none of | > < ? * \ / : ", and no dot at the start"#.into(),
+            NoSuchEntry(_) => "cleardown phonebook list shows the entries, cleardown phonebook add makes one".into(),
+            EntryExists(name) => format!("choose another name, or change it (cleardown phonebook edit {name:?})"),
+            Link { code, .. } => ras::hint(*code)?.into(),
+            Dependents { name, .. } => format!("end them first, or all together (cleardown end {name} --with-dependents)"),
             Profile { .. } => "correct the file or remove it; the others are not affected".into(),
             _ => return None,
         })
@@ -299,6 +326,20 @@ impl fmt::Display for ErrorKind {
             WorkerDied(during) => write!(f, "the worker died while {during}"),
             Profile { at, why } => write!(f, "the profile is damaged at {at}: {why}"),
             NotSupported(what) => write!(f, "{what} is not supported"),
+            BadEntryName(name) => write!(f, "{name:?} is no name for a phone-book entry"),
+            NoSuchEntry(name) => write!(f, "the phone book has no entry {name}"),
+            EntryExists(name) => write!(f, "the phone book has an entry {name} already"),
+            Link { entry, code, during } => match ras::text(*code) {
+                Some(text) => write!(f, "{entry}: {text} (error {}, while {during})", code.0),
+                None => write!(f, "{entry}: error {} while {during}", code.0),
+            },
+            Dependents { name, drives } => {
+                write!(
+                    f,
+                    "{name} carries the drives {}: their servers are reached over it",
+                    drives.join(", ")
+                )
+            }
             Os { during, .. } => write!(f, "{during} failed"),
         }
     }

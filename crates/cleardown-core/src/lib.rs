@@ -4,7 +4,9 @@
 pub mod code;
 pub mod error;
 pub mod life;
+pub mod link;
 pub mod name;
+pub mod ras;
 pub mod request;
 pub mod view;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::link::{Entry, EntryName};
 use crate::name::{LocalName, Remote};
 
 /// The local name that a caller wants for a drive.
@@ -95,9 +96,48 @@ pub struct EndRequest {
     /// Drop one reference of a deviceless connection; the last one ends it (WNet's CONNECT_REFCOUNT).
     #[serde(default)]
     pub drop_reference: bool,
+    /// End the drives whose servers are reached over a link before the link.
+    #[serde(default)]
+    pub with_dependents: bool,
 }
 
 impl EndRequest {
     /// The default deadline of an end that does not wait for holders.
     pub const TIMEOUT: Duration = Duration::from_secs(30);
+}
+
+/// What to dial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialled {
+    /// The entry of this name in the phone book of the daemon's instance.
+    Named(EntryName),
+    /// This entry, from the caller's own phone book or made up for one dial.
+    Given(Box<Entry>),
+}
+
+impl Dialled {
+    /// The name that the link will have.
+    pub fn name(&self) -> &EntryName {
+        match self {
+            Dialled::Named(name) => name,
+            Dialled::Given(entry) => &entry.name,
+        }
+    }
+}
+
+/// A wish to dial. The secret travels apart from it (a descriptor), so that this can be logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialRequest {
+    /// What to dial.
+    pub entry: Dialled,
+    /// The user on the other side, in place of the entry's.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The number, in place of the entry's.
+    #[serde(default)]
+    pub number: Option<String>,
+    /// How long one attempt may take, in milliseconds; none: what the device needs at most.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
+use crate::link::RasState;
 
 /// The version of the JSON that the command line prints.
 pub const JSON_VERSION: u32 = 1;
@@ -196,6 +197,53 @@ pub struct Connection {
     /// What of the holders could not be seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<String>,
+    /// What only links have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+}
+
+/// What only links have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The handle that programs know it by (HRASCONN); the same in every process, and never used again.
+    pub handle: u64,
+    /// Somebody else made it: it is shown, and cannot be ended here.
+    #[serde(default)]
+    pub foreign: bool,
+    /// The device: a port, a program, an address.
+    pub device: String,
+    /// The kind of device, in one word (`modem`, `serial`, `command`, `tcp`, `unix`, `wireguard`, `ppp`, `tun`).
+    pub device_type: String,
+    /// How far the dial has come.
+    pub state: RasState,
+    /// Why it ended or failed, as a number of `raserror.h`.
+    #[serde(default)]
+    pub error: Option<Code>,
+    /// The network interface, once there is one.
+    #[serde(default)]
+    pub interface: Option<String>,
+    /// Our addresses, with prefix lengths.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// The peer's addresses.
+    #[serde(default)]
+    pub peer_addresses: Vec<String>,
+    /// The name servers that the peer told or the entry names.
+    #[serde(default)]
+    pub dns: Vec<String>,
+    /// The networks that are routed into it.
+    #[serde(default)]
+    pub routes: Vec<String>,
+    /// Octets that came out of the interface since it is up.
+    pub bytes_in: u64,
+    /// Octets that went into the interface.
+    pub bytes_out: u64,
+    /// Seconds since the last handshake (WireGuard).
+    #[serde(default)]
+    pub handshake_seconds: Option<u64>,
+    /// The drives whose servers are reached over it.
+    #[serde(default)]
+    pub drives: Vec<String>,
 }
 
 /// What `list --json` prints.

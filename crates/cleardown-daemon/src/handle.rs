@@ -194,6 +194,7 @@ impl Handle {
             worker_pid: shown.worker.as_ref().map(|(pid, _)| *pid),
             holders: Vec::new(),
             unseen: Vec::new(),
+            link: None,
         }
     }
 }

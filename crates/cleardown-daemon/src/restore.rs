@@ -152,5 +152,6 @@ pub(crate) fn remembered_view(context: &Context, drive: &Drive) -> Connection {
         worker_pid: None,
         holders: Vec::new(),
         unseen: Vec::new(),
+        link: None,
     }
 }

@@ -128,6 +128,7 @@ mod tests {
             forget: false,
             timeout_ms: Some(5),
             drop_reference: true,
+            with_dependents: false,
         };
         match round_trip(Call::End(end.clone())) {
             Call::End(request) => assert_eq!(request, end),

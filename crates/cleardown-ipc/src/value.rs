@@ -160,6 +160,7 @@ mod tests {
             forget: true,
             timeout_ms: None,
             drop_reference: false,
+            with_dependents: false,
         };
         assert_eq!(round_trip(&request), request);
         let error = Error::from(ErrorKind::Os { during: "mounting".into(), errno: 5 }).because("why");

@@ -127,6 +127,7 @@ pub(crate) mod tests {
             worker_pid: Some(4700),
             holders: Vec::new(),
             unseen: Vec::new(),
+            link: None,
         }
     }
 

@@ -58,6 +58,7 @@ async fn end_with(context: &Arc<Context>, change: impl FnOnce(&mut EndRequest)) 
         forget: false,
         timeout_ms: None,
         drop_reference: false,
+        with_dependents: false,
     };
     change(&mut request);
     end::end(context, request, ProgressSink::none()).await.unwrap()

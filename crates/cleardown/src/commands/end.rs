@@ -73,6 +73,7 @@ impl Args {
             forget: self.forget,
             timeout_ms: time.map(format::millis),
             drop_reference: false,
+            with_dependents: false,
         }
     }
 }

@@ -97,6 +97,7 @@ async fn dismiss() {
         forget: false,
         timeout_ms: Some(5_000),
         drop_reference: false,
+        with_dependents: false,
     };
     let _ = client.end(&request, |_| {}).await;
     let _ = client.shutdown_daemon().await;

@@ -131,6 +131,7 @@ fn request() -> EndRequest {
         forget: false,
         timeout_ms: None,
         drop_reference: false,
+        with_dependents: false,
     }
 }
 

@@ -158,6 +158,7 @@ fn connection(name: &str, request: &MapRequest) -> Connection {
         worker_pid: Some(4000),
         holders: Vec::new(),
         unseen: Vec::new(),
+        link: None,
     }
 }
 

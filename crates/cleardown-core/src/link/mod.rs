@@ -1,0 +1,9 @@
+//! Links: what a phone-book entry says, and the states of RAS that a dial goes through.
+
+mod entry;
+mod name;
+mod state;
+
+pub use entry::{AuthMethod, Device, Dialling, Entry, Network, Ppp, Tone, WireGuardPeer};
+pub use name::EntryName;
+pub use state::RasState;
