@@ -176,7 +176,7 @@ impl Worker {
             Request::Secret => return self.secret(),
             Request::Descriptors => return self.descriptors(),
             Request::Exit => Reply::Done,
-            Request::Unknown => {
+            Request::Dial(_) | Request::Interface | Request::HangUp { .. } | Request::Unknown => {
                 return Err(ErrorKind::NotSupported("this request, by this worker".into()).into());
             }
         };

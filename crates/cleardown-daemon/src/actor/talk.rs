@@ -243,7 +243,11 @@ impl Actor {
             }
             // Another daemon has it now: it is no longer ours to kill.
             control::Event::Replaced => self.worker_is_silent = true,
-            control::Event::Unknown => tracing::warn!(?event, "a worker"),
+            control::Event::LinkState { .. }
+            | control::Event::LinkAgreed(_)
+            | control::Event::LinkIdle
+            | control::Event::LinkEnded(_)
+            | control::Event::Unknown => tracing::warn!(?event, "a worker"),
         }
         Happening::Nothing
     }

@@ -187,6 +187,9 @@ fn name(request: &Request) -> &'static str {
         Request::Abort => "aborting",
         Request::Descriptors => "asking for the descriptors",
         Request::Secret => "asking for the secret",
+        Request::Dial(_) => "dialling",
+        Request::Interface => "handing over the interface",
+        Request::HangUp { .. } => "hanging up",
         Request::Exit => "ending it",
         Request::Unknown => "an unknown request",
     }

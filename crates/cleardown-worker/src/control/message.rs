@@ -1,8 +1,11 @@
 //! What is said.
 
+use cleardown_core::link::RasState;
 use cleardown_core::view::Loss;
 use cleardown_core::{Error, Remote};
 use serde::{Deserialize, Serialize};
+
+use super::link::{Agreed, Dial, LinkEnd, LinkStatus};
 
 /// The version of the protocol; both ends say theirs in every message. It grows when a message changes its
 /// meaning, which it should never do.
@@ -68,8 +71,20 @@ pub enum Request {
     /// [`Reply::Secret`], with one descriptor unless there is no secret.
     Secret,
     /// Give duplicates of the FUSE descriptor and the arena: a daemon that was restarted keeps them for the next
-    /// worker. Answer: [`Reply::Descriptors`], with those two descriptors, or none before [`Request::Serve`].
+    /// worker. Answer: [`Reply::Descriptors`], with those two descriptors, or none before [`Request::Serve`]. For a
+    /// link: the one of the interface, or none before [`Request::Interface`].
     Descriptors,
+    /// Dial a link. With one descriptor beside it: the secret. The way is told as [`Event::LinkState`]. Answer:
+    /// [`Reply::Agreed`], once the network is agreed on; a failed dial answers when the device is at rest again.
+    Dial(Box<Dial>),
+    /// Here is the link's interface: the descriptor of a TUN without packet information. Answer: [`Reply::Done`].
+    Interface,
+    /// Hang up, also in the middle of a dial (which then fails with 631). Answer: [`Reply::HungUp`]; again for
+    /// a link that has ended already.
+    HangUp {
+        /// How long it may take, in milliseconds; what is not proven then is left.
+        deadline_ms: u64,
+    },
     /// End the process, without draining or logging off. Answer: [`Reply::Done`], and then the end of the
     /// conversation.
     Exit,
@@ -167,6 +182,10 @@ pub enum Reply {
         /// Whether there are any.
         present: bool,
     },
+    /// The network is agreed on: the link wants its interface.
+    Agreed(Agreed),
+    /// The link has ended.
+    HungUp(LinkEnd),
     /// It could not be done.
     Failed {
         /// Why.
@@ -225,6 +244,19 @@ pub enum Event {
         #[serde(default)]
         lost: Vec<Loss>,
     },
+    /// A dial has reached this state. The network agreed on is in the answer to [`Request::Dial`].
+    LinkState {
+        /// The state.
+        state: RasState,
+        /// Milliseconds since the dial began.
+        at_ms: u64,
+    },
+    /// Something else was agreed with the peer in mid-link.
+    LinkAgreed(Agreed),
+    /// Nothing has passed through the link for as long as its entry allows: it is to be hung up. Told once.
+    LinkIdle,
+    /// The link ended, and not because we were told; its device is at rest again, or not.
+    LinkEnded(LinkEnd),
     /// Another daemon connection took this one's place.
     Replaced,
     /// An event that this daemon does not know.
@@ -321,6 +353,10 @@ pub struct WorkerStatus {
     /// Whether a secret is held, to be asked for with [`Request::Secret`].
     #[serde(default)]
     pub has_secret: bool,
+    /// The link, when it carries one. Then `phase` is connecting until the network is agreed on, serving when it has its
+    /// interface, and closed when it has ended.
+    #[serde(default)]
+    pub link: Option<Box<LinkStatus>>,
 }
 
 #[cfg(test)]

@@ -10,12 +10,14 @@
 
 mod channel;
 mod client;
+mod link;
 mod message;
 mod secret;
 mod server;
 
 pub use channel::{Channel, Frame, MAX_MESSAGE};
 pub use client::Client;
+pub use link::{Agreed, Dial, Ends, LinkEnd, LinkStatus};
 pub use message::{
     Connect, Event, Failed, FromWorker, Phase, Reply, Request, Serve, ServerState, Session, ToWorker,
     VERSION, WorkerStatus,
