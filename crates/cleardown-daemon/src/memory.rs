@@ -29,7 +29,7 @@ impl Memory {
         for error in &loaded.damaged {
             tracing::warn!(%error, "the profile");
         }
-        Ok(loaded.drives)
+        Ok(loaded.entries)
     }
 
     /// The drive remembered under this name.

@@ -1,4 +1,4 @@
-//! Private files, replaced atomically: a reader sees the old content or the new one, also after a power cut.
+//! Files, replaced atomically: a reader sees the old content or the new one, also after a power cut.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,20 +14,54 @@ const LONGEST: u64 = 64 * 1024;
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-/// Puts `content` into `folder/name` with mode 0600; the folder is made (0700) if it is not there.
-pub(crate) fn write(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
-    let target = folder.join(name);
-    let during = format!("writing {}", target.display());
-    replace(folder, &target, content).map_err(|e| Error::os(during, &e))
+/// Who may read a file, beside root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Its owner.
+    Owner,
+    /// Everybody who gets to its folder.
+    Everybody,
 }
 
-fn replace(folder: &Path, target: &Path, content: &[u8]) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+impl Access {
+    fn file(self) -> u32 {
+        match self {
+            Access::Owner => 0o600,
+            Access::Everybody => 0o644,
+        }
+    }
+
+    fn folder(self) -> u32 {
+        match self {
+            Access::Owner => 0o700,
+            Access::Everybody => 0o755,
+        }
+    }
+}
+
+/// Puts `content` into `folder/name`; the folder is made if it is not there.
+pub(crate) fn write(folder: &Path, name: &str, content: &[u8], access: Access) -> Result<()> {
+    let target = folder.join(name);
+    let during = format!("writing {}", target.display());
+    replace(folder, &target, content, access).map_err(|e| Error::os(during, &e))
+}
+
+/// The folder and what is above it. The system's profile has parts that everybody may read, a user's is their own.
+fn make(folder: &Path, access: Access) -> io::Result<()> {
+    let above = if rustix::process::geteuid().is_root() { Access::Everybody } else { Access::Owner };
+    if let Some(parent) = folder.parent() {
+        DirBuilder::new().recursive(true).mode(above.folder()).create(parent)?;
+    }
+    DirBuilder::new().recursive(true).mode(access.folder()).create(folder)
+}
+
+fn replace(folder: &Path, target: &Path, content: &[u8], access: Access) -> io::Result<()> {
+    make(folder, access)?;
     // The name starts with a dot, which no local name does: what a crash leaves is never read as an entry.
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     let draft = folder.join(format!(".{}-{count}.new", std::process::id()));
     let _ = fs::remove_file(&draft);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(access.file()).open(&draft)?;
     let written = file
         .write_all(content)
         .and_then(|()| file.sync_all())

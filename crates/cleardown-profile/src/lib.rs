@@ -1,13 +1,18 @@
 //! What is remembered: drives, the phone book, and where secrets live.
 //!
-//! A remembered drive is one readable TOML file; its password is never in it, but in the Secret Service or in a
-//! file of its own. Nothing here talks to a server.
+//! A remembered drive and a phone-book entry are each one readable TOML file; a password is never in it, but in the
+//! Secret Service or in a file of its own. Nothing here talks to a server.
 
 mod drives;
 mod files;
+mod phonebook;
 mod place;
 pub mod secrets;
+mod stem;
+mod store;
 
-pub use drives::{Drive, Drives, Loaded};
+pub use drives::{Drive, Drives};
+pub use phonebook::{Found, PhoneBook, PhoneBooks, Whose};
 pub use place::config_dir;
-pub use secrets::Secrets;
+pub use secrets::{Owner, Secrets};
+pub use store::Loaded;

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use cleardown_core::{ErrorKind, Result};
 
+/// The system's profile.
+pub(crate) const SYSTEM: &str = "/etc/cleardown";
+
 /// The profile's folder: `$CLEARDOWN_CONFIG_DIR`; else `/etc/cleardown` for root, and for anybody else
 /// `$XDG_CONFIG_HOME/cleardown` or `~/.config/cleardown`.
 pub fn config_dir() -> Result<PathBuf> {
@@ -18,7 +21,7 @@ fn choose(root: bool, env: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf>
         return Ok(moved);
     }
     if root {
-        return Ok(PathBuf::from("/etc/cleardown"));
+        return Ok(PathBuf::from(SYSTEM));
     }
     folder("XDG_CONFIG_HOME")
         .or_else(|| folder("HOME").map(|home| home.join(".config")))

@@ -50,18 +50,18 @@ fn names_ignore_case_and_colon() {
     drives.put(&drive("PHOTOS", "sftp://nas/other")).unwrap();
 
     let loaded = drives.load().unwrap();
-    assert_eq!(loaded.drives, [drive("PHOTOS", "sftp://nas/other")]);
+    assert_eq!(loaded.entries, [drive("PHOTOS", "sftp://nas/other")]);
     assert_eq!(drives.get(&"photos:".parse().unwrap()).unwrap(), Some(drive("PHOTOS", "sftp://nas/other")));
     assert!(drives.remove(&"photos".parse().unwrap()).unwrap());
     assert!(!drives.remove(&"photos".parse().unwrap()).unwrap());
-    assert!(drives.load().unwrap().drives.is_empty());
+    assert!(drives.load().unwrap().entries.is_empty());
 }
 
 #[test]
 fn an_empty_profile_is_no_error() {
     let config = tempfile::tempdir().unwrap();
     let drives = Drives::new(&config.path().join("not-there"));
-    assert!(drives.load().unwrap().drives.is_empty());
+    assert!(drives.load().unwrap().entries.is_empty());
     assert_eq!(drives.get(&"z:".parse().unwrap()).unwrap(), None);
     assert!(!drives.remove(&"z:".parse().unwrap()).unwrap());
 }
@@ -80,7 +80,7 @@ fn a_damaged_file_is_named_with_line_and_column_and_the_others_load() {
     fs::write(folder.join(".123-0.new"), "half a dra").unwrap();
 
     let loaded = drives.load().unwrap();
-    assert_eq!(loaded.drives, [drive("a:", "//fs1/a")]);
+    assert_eq!(loaded.entries, [drive("a:", "//fs1/a")]);
     let shown: Vec<String> =
         loaded.damaged.iter().map(|e| e.to_string().replace(&format!("{}/", folder.display()), "")).collect();
     insta::assert_snapshot!(shown.join("\n"), @r#"
@@ -101,7 +101,7 @@ fn fields_of_a_later_version_are_kept() {
     let file = config.path().join("drives/z.toml");
     fs::write(&file, "name = \"z:\"\nremote = \"//fs1/a\"\ncolour = \"red\"\n[sync]\nevery = 5\n").unwrap();
 
-    assert_eq!(drives.load().unwrap().drives, [drive("z:", "//fs1/a")]);
+    assert_eq!(drives.load().unwrap().entries, [drive("z:", "//fs1/a")]);
     drives.put(&drive("z:", "//fs1/b")).unwrap();
     let kept = text(config.path(), "z.toml");
     assert!(
@@ -130,6 +130,6 @@ proptest! {
         let drives = Drives::new(config.path());
         drives.put(&drive).unwrap();
         prop_assert_eq!(drives.get(&drive.name).unwrap(), Some(drive.clone()));
-        prop_assert_eq!(drives.load().unwrap().drives, vec![drive]);
+        prop_assert_eq!(drives.load().unwrap().entries, vec![drive]);
     }
 }

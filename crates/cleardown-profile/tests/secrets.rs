@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use cleardown_core::LocalName;
+use cleardown_core::link::EntryName;
 use cleardown_profile::Secrets;
 use cleardown_profile::secrets::{Bus, Place};
 use common::{Shared, TestBus, serve};
@@ -18,6 +19,10 @@ const NO_CREDS: &str = "/nonexistent/systemd-creds";
 
 fn z() -> LocalName {
     "z:".parse().unwrap()
+}
+
+fn y() -> LocalName {
+    "y:".parse().unwrap()
 }
 
 async fn got(secrets: &Secrets, name: &LocalName) -> Option<String> {
@@ -46,7 +51,7 @@ async fn without_anything_a_private_file_and_a_warning() {
     let mode = |path: &str| fs::metadata(config.path().join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("secrets"), mode("secrets/z.plain")), (0o700, 0o600));
     assert_eq!(got(&secrets, &z()).await.as_deref(), Some(AWKWARD));
-    assert_eq!(got(&secrets, &"y:".parse().unwrap()).await, None);
+    assert_eq!(got(&secrets, &y()).await, None);
     assert!(secrets.remove(&z()).await.unwrap());
     assert!(!secrets.remove(&z()).await.unwrap());
     assert_eq!(got(&secrets, &z()).await, None);
@@ -65,8 +70,28 @@ async fn with_systemd_creds_the_file_is_encrypted_for_its_name() {
     assert_eq!(got(&secrets, &z()).await.as_deref(), Some(AWKWARD));
 
     fs::rename(config.path().join("secrets/z.cred"), config.path().join("secrets/y.cred")).unwrap();
-    let error = secrets.get(&"y:".parse().unwrap()).await.unwrap_err();
+    let error = secrets.get(&y()).await.unwrap_err();
     assert_eq!(error.code().0, 1206);
+}
+
+#[tokio::test]
+async fn a_drive_and_an_entry_of_one_name_have_passwords_of_their_own() {
+    let config = tempfile::tempdir().unwrap();
+    let bus = TestBus::start(config.path());
+    let _service = serve(&bus, Shared::default()).await;
+    let program = fake_creds(config.path());
+    let (drive, entry): (LocalName, EntryName) = ("office".parse().unwrap(), "Office".parse().unwrap());
+    for bus in [Bus::None, Bus::At(bus.address.clone())] {
+        let secrets = Secrets::new(config.path(), bus).with_creds_program(&program);
+        secrets.put(&drive, "of the drive").await.unwrap();
+        secrets.put(&entry, "of the link\nand more keys").await.unwrap();
+        assert_eq!(got(&secrets, &drive).await.as_deref(), Some("of the drive"));
+        let of_entry = secrets.get(&entry).await.unwrap().unwrap();
+        assert_eq!(of_entry.as_str(), "of the link\nand more keys");
+        assert!(secrets.remove(&entry).await.unwrap());
+        assert!(secrets.get(&entry).await.unwrap().is_none());
+        assert_eq!(got(&secrets, &drive).await.as_deref(), Some("of the drive"));
+    }
 }
 
 #[tokio::test]
@@ -112,7 +137,7 @@ async fn a_locked_key_ring_takes_nothing_and_says_so() {
 
     let error = secrets.get(&z()).await.unwrap_err();
     assert!(error.to_string().contains("locked"), "{error}");
-    let kept = secrets.put(&"y:".parse().unwrap(), "in a file").await.unwrap();
+    let kept = secrets.put(&y(), "in a file").await.unwrap();
     assert_eq!(kept.place, Place::PlainFile);
     assert!(kept.warning.unwrap().contains("locked"));
 }

@@ -1,12 +1,13 @@
-//! Passwords in files: `secrets/<name>.cred` (encrypted) or `secrets/<name>.plain`, mode 0600.
+//! Passwords in files: `secrets/<name>.cred` (encrypted) or `secrets/<name>.plain`, mode 0600; for phone-book entries
+//! `secrets/link+<name>`.
 
 use std::path::{Path, PathBuf};
 
-use cleardown_core::{ErrorKind, LocalName, Result};
+use cleardown_core::{ErrorKind, Result};
 use zeroize::Zeroizing;
 
-use super::{Place, encrypted};
-use crate::files;
+use super::{Owner, Place, encrypted};
+use crate::files::{self, Access};
 
 #[derive(Clone, Debug)]
 pub(super) struct Files {
@@ -23,42 +24,42 @@ impl Files {
         program.clone_into(&mut self.program);
     }
 
-    pub(super) async fn put(&self, name: &LocalName, secret: &str) -> Result<Place> {
-        let sealed = encrypted::run(&self.program, "encrypt", &label(name), secret.as_bytes()).await;
+    pub(super) async fn put(&self, owner: Owner<'_>, secret: &str) -> Result<Place> {
+        let sealed = encrypted::run(&self.program, "encrypt", &owner.label(), secret.as_bytes()).await;
         match sealed.filter(|bytes| !bytes.is_empty()) {
             Some(sealed) => {
-                files::write(&self.folder, &cred(name), &sealed)?;
-                files::remove(&self.folder, &plain(name))?;
+                files::write(&self.folder, &cred(owner), &sealed, Access::Owner)?;
+                files::remove(&self.folder, &plain(owner))?;
                 Ok(Place::EncryptedFile)
             }
             None => {
-                files::write(&self.folder, &plain(name), secret.as_bytes())?;
-                files::remove(&self.folder, &cred(name))?;
+                files::write(&self.folder, &plain(owner), secret.as_bytes(), Access::Owner)?;
+                files::remove(&self.folder, &cred(owner))?;
                 Ok(Place::PlainFile)
             }
         }
     }
 
-    pub(super) async fn get(&self, name: &LocalName) -> Result<Option<Zeroizing<String>>> {
-        if let Some(sealed) = files::read(&self.folder, &cred(name))? {
-            let opened = encrypted::run(&self.program, "decrypt", &label(name), &sealed).await;
+    pub(super) async fn get(&self, owner: Owner<'_>) -> Result<Option<Zeroizing<String>>> {
+        if let Some(sealed) = files::read(&self.folder, &cred(owner))? {
+            let opened = encrypted::run(&self.program, "decrypt", &owner.label(), &sealed).await;
             let why = "systemd-creds cannot decrypt it on this machine";
-            let secret = opened.ok_or_else(|| self.damaged(&cred(name), why))?;
-            return self.text(&cred(name), secret).map(Some);
+            let secret = opened.ok_or_else(|| self.damaged(&cred(owner), why))?;
+            return self.text(&cred(owner), secret).map(Some);
         }
-        match files::read(&self.folder, &plain(name))? {
-            Some(secret) => self.text(&plain(name), secret).map(Some),
+        match files::read(&self.folder, &plain(owner))? {
+            Some(secret) => self.text(&plain(owner), secret).map(Some),
             None => Ok(None),
         }
     }
 
-    pub(super) fn remove(&self, name: &LocalName) -> Result<bool> {
-        let sealed = files::remove(&self.folder, &cred(name))?;
-        Ok(files::remove(&self.folder, &plain(name))? || sealed)
+    pub(super) fn remove(&self, owner: Owner<'_>) -> Result<bool> {
+        let sealed = files::remove(&self.folder, &cred(owner))?;
+        Ok(files::remove(&self.folder, &plain(owner))? || sealed)
     }
 
-    pub(super) fn plain_path(&self, name: &LocalName) -> PathBuf {
-        self.folder.join(plain(name))
+    pub(super) fn plain_path(&self, owner: Owner<'_>) -> PathBuf {
+        self.folder.join(plain(owner))
     }
 
     fn text(&self, file: &str, mut secret: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>> {
@@ -74,20 +75,10 @@ impl Files {
     }
 }
 
-fn cred(name: &LocalName) -> String {
-    format!("{}.cred", name.stem())
+fn cred(owner: Owner<'_>) -> String {
+    format!("{}.cred", owner.file())
 }
 
-fn plain(name: &LocalName) -> String {
-    format!("{}.plain", name.stem())
-}
-
-/// The name that systemd-creds seals into the file, so that one file cannot pass for another. It takes only
-/// ASCII there.
-fn label(name: &LocalName) -> String {
-    let escaped = |byte: u8| match byte {
-        byte if byte.is_ascii() => char::from(byte).to_string(),
-        byte => format!("={byte:02x}"),
-    };
-    format!("cleardown-{}", name.stem().bytes().map(escaped).collect::<String>())
+fn plain(owner: Owner<'_>) -> String {
+    format!("{}.plain", owner.file())
 }

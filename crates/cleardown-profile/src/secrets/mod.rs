@@ -6,14 +6,16 @@
 
 mod encrypted;
 mod files;
+mod owner;
 mod service;
 
 use std::path::{Path, PathBuf};
 
-use cleardown_core::{LocalName, Result};
+use cleardown_core::Result;
 use zeroize::Zeroizing;
 
 use files::Files;
+pub use owner::Owner;
 use service::Service;
 
 /// The message bus on which a Secret Service may be.
@@ -47,7 +49,7 @@ pub struct Kept {
     pub warning: Option<String>,
 }
 
-/// The remembered passwords of one profile, by the local name of the connection.
+/// The remembered passwords of one profile, by what they belong to: a drive or a phone-book entry.
 #[derive(Clone, Debug)]
 pub struct Secrets {
     service: Service,
@@ -69,7 +71,8 @@ impl Secrets {
     }
 
     /// Remembers a password in the best place that there is, and removes older ones from the other places.
-    pub async fn put(&self, name: &LocalName, secret: &str) -> Result<Kept> {
+    pub async fn put(&self, owner: impl Into<Owner<'_>>, secret: &str) -> Result<Kept> {
+        let name = owner.into();
         let refused = match self.service.put(name, secret).await {
             Ok(true) => {
                 self.files.remove(name)?;
@@ -94,7 +97,8 @@ impl Secrets {
     }
 
     /// The remembered password, or none.
-    pub async fn get(&self, name: &LocalName) -> Result<Option<Zeroizing<String>>> {
+    pub async fn get(&self, owner: impl Into<Owner<'_>>) -> Result<Option<Zeroizing<String>>> {
+        let name = owner.into();
         let from_service = self.service.get(name).await;
         if let Ok(Some(secret)) = from_service {
             return Ok(Some(secret));
@@ -106,7 +110,8 @@ impl Secrets {
     }
 
     /// Forgets a password wherever it is; true when there was one.
-    pub async fn remove(&self, name: &LocalName) -> Result<bool> {
+    pub async fn remove(&self, owner: impl Into<Owner<'_>>) -> Result<bool> {
+        let name = owner.into();
         let in_files = self.files.remove(name)?;
         Ok(self.service.remove(name).await? || in_files)
     }

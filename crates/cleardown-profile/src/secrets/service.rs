@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use cleardown_core::{Error, ErrorKind, LocalName, Result};
+use cleardown_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -13,7 +13,7 @@ use zbus::wire::{DynamicType, Type};
 use zbus::{Connection, OwnedObjectPath, OwnedVariant, Variant};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::Bus;
+use super::{Bus, Owner};
 
 const NAME: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
@@ -37,19 +37,19 @@ impl Service {
     }
 
     /// True when the service has taken it; false when there is no service.
-    pub(super) async fn put(&self, name: &LocalName, secret: &str) -> Result<bool> {
+    pub(super) async fn put(&self, owner: Owner<'_>, secret: &str) -> Result<bool> {
         within(async {
             let Some(session) = self.open().await? else { return Ok(false) };
-            session.create(&self.attributes(name), &format!("Network drive {name}"), secret).await?;
+            session.create(&self.attributes(owner), &owner.title(), secret).await?;
             Ok(true)
         })
         .await
     }
 
-    pub(super) async fn get(&self, name: &LocalName) -> Result<Option<Zeroizing<String>>> {
+    pub(super) async fn get(&self, owner: Owner<'_>) -> Result<Option<Zeroizing<String>>> {
         within(async {
             let Some(session) = self.open().await? else { return Ok(None) };
-            let (unlocked, locked) = session.search(&self.attributes(name)).await?;
+            let (unlocked, locked) = session.search(&self.attributes(owner)).await?;
             match unlocked.first() {
                 Some(item) => session.secret(item).await.map(Some),
                 None if locked.is_empty() => Ok(None),
@@ -59,10 +59,10 @@ impl Service {
         .await
     }
 
-    pub(super) async fn remove(&self, name: &LocalName) -> Result<bool> {
+    pub(super) async fn remove(&self, owner: Owner<'_>) -> Result<bool> {
         within(async {
             let Some(session) = self.open().await? else { return Ok(false) };
-            let (unlocked, locked) = session.search(&self.attributes(name)).await?;
+            let (unlocked, locked) = session.search(&self.attributes(owner)).await?;
             for item in unlocked.iter().chain(&locked) {
                 let prompt: OwnedObjectPath = session.call(item.as_str(), "Item", "Delete", &()).await?;
                 refuse_prompt(&prompt)?;
@@ -97,12 +97,13 @@ impl Service {
     }
 
     /// What finds the password again. The profile's folder keeps profiles of one user apart.
-    fn attributes(&self, name: &LocalName) -> HashMap<String, String> {
+    fn attributes(&self, owner: Owner<'_>) -> HashMap<String, String> {
+        let (key, value) = owner.attribute();
         let pairs = [
             ("xdg:schema", "org.cleardown.Password"),
             ("application", "cleardown"),
             ("profile", &self.profile),
-            ("name", &name.stem()),
+            (key, &value),
         ];
         pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
     }
