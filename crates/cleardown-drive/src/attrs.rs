@@ -1,8 +1,9 @@
 //! From what a server says of a file to what an application sees.
 //!
 //! Owner, group and mode are the server's where it has numeric ids ([`Capabilities::IDS`]) and mode bits
-//! ([`Capabilities::MODE`]). Otherwise files belong to the user who mounted, with mode 0644 (folders and, since
-//! the server cannot say, nothing else: 0755), without the write bits where the server marks a file read-only.
+//! ([`Capabilities::MODE`]). Otherwise files and folders belong to the user who mounted, with mode 0755, as with
+//! mount.cifs(8): the server cannot say which files are programs, and none could be started if none was executable.
+//! Files that the server marks read-only have 0555; chmod sets that mark by the write bits, and changes nothing else.
 
 use std::time::Duration;
 
@@ -33,8 +34,9 @@ fn permissions(attr: &Attr, capabilities: Capabilities) -> u32 {
         return mode & 0o7777;
     }
     match attr.kind {
-        FileKind::Dir => 0o755,
         FileKind::Symlink => 0o777,
+        FileKind::File if attr.read_only => 0o555,
+        FileKind::File | FileKind::Dir => 0o755,
         _ if attr.read_only => 0o444,
         _ => 0o644,
     }

@@ -90,6 +90,8 @@ impl Inner {
             match name {
                 Some(name) => tell.push(Tell::Name(folder, name.to_vec())),
                 None => {
+                    // Perhaps it was the last that we are told: watching is asked for again.
+                    known.cache.watched = false;
                     let names: Vec<_> = known.children.iter().map(|(n, c)| (n.clone(), *c)).collect();
                     for (name, child) in names {
                         if let Some(known) = table.get_mut(child)
@@ -146,6 +148,7 @@ impl Inner {
         }
         let oldest = {
             let mut watched = self.watched.lock();
+            watched.retain(|(other, _)| *other != node);
             watched.push_back((node, path.clone()));
             if watched.len() > WATCHES { watched.pop_front() } else { None }
         };
@@ -154,6 +157,19 @@ impl Inner {
             self.set_watched(node, false);
             self.share.unwatch(&path).await;
         }
+    }
+
+    /// A folder is about to be removed or renamed: watches there end.
+    pub(crate) fn unwatched_below(&self, path: &SharePath) {
+        let mut ended = Vec::new();
+        self.watched.lock().retain(|(node, at)| {
+            let below = at.starts_with(path);
+            if below {
+                ended.push(*node);
+            }
+            !below
+        });
+        ended.into_iter().for_each(|node| self.set_watched(node, false));
     }
 
     fn set_watched(&self, node: u64, watched: bool) {

@@ -35,6 +35,8 @@ pub(crate) struct Node {
     /// The worker before counted its lookups: it stays.
     adopted: bool,
     pub(crate) file_id: u64,
+    /// The inode number that it shares with the file whose hard link we made it, where the server has no file ids.
+    twin: Option<u64>,
     pub(crate) dir: bool,
     pub(crate) kind: Option<FileKind>,
     pub(crate) seen: Option<Seen>,
@@ -303,6 +305,15 @@ impl Table {
         }
     }
 
+    /// We have made `node` a hard link of `old`: they are to look like one file. (Their data are not taken for one:
+    /// another client may replace either name, and without file ids nobody would notice.)
+    pub(crate) fn linked(&mut self, old: u64, node: u64) {
+        let ino = self.nodes.get(&old).map(|known| known.ino(old));
+        if let Some(known) = self.nodes.get_mut(&node).filter(|_| node != old) {
+            known.twin = ino;
+        }
+    }
+
     /// Counts a lookup that the kernel is about to learn of.
     pub(crate) fn count(&mut self, node: u64) {
         if let Some(known) = self.nodes.get_mut(&node) {
@@ -372,6 +383,7 @@ impl Node {
             lookups: 0,
             adopted: false,
             file_id,
+            twin: None,
             dir,
             kind: None,
             seen: None,
@@ -391,7 +403,7 @@ impl Node {
 
     /// The inode number that applications see.
     pub(crate) fn ino(&self, node: u64) -> u64 {
-        if self.file_id == 0 { node } else { self.file_id }
+        if self.file_id == 0 { self.twin.unwrap_or(node) } else { self.file_id }
     }
 
     /// The attributes, while they may be believed.

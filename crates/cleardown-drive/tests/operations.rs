@@ -279,7 +279,7 @@ fn without_ids_and_modes_files_are_the_mounting_users() {
     let mount = Mount::with(share, Options { uid: 4711, gid: 4712, ..Options::default() });
     fs::write(mount.join("f"), b"data").unwrap();
     let metadata = fs::metadata(mount.join("f")).unwrap();
-    assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o7777), (4711, 4712, 0o644));
+    assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o7777), (4711, 4712, 0o755));
     std::os::unix::fs::chown(mount.join("f"), Some(4711), None).unwrap();
     assert_eq!(errno(std::os::unix::fs::chown(mount.join("f"), Some(1), None)), libc::EPERM);
 }

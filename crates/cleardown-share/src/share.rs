@@ -212,7 +212,8 @@ pub trait Share: Send + Sync + 'static {
     async fn set_attr(&self, path: &SharePath, set: &SetAttr) -> ShareResult<Attr>;
     /// The room on the server.
     async fn stat_fs(&self) -> ShareResult<StatFs>;
-    /// Asks for [`Event::Changed`] of this folder until [`Share::unwatch`]; a share without
+    /// Asks for [`Event::Changed`] of this folder until [`Share::unwatch`], or until we remove or rename it or a folder
+    /// above. When it ends otherwise, a last event without a name says so. A share without
     /// [`Capabilities::CHANGE_NOTIFY`] answers `EOPNOTSUPP`.
     async fn watch(&self, _dir: &SharePath) -> ShareResult<()> {
         Err(ShareError::unsupported("watching"))

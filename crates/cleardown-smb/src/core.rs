@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
 use crate::file::Files;
+use crate::folders::Folders;
 use crate::lease::Leases;
 use crate::link::{Link, Target};
 use crate::names;
@@ -42,6 +43,7 @@ pub(crate) struct Core {
     pub(crate) files: Files,
     pub(crate) leases: Leases,
     pub(crate) watches: Watches,
+    pub(crate) folders: Arc<Folders>,
     waiting: AtomicU64,
     /// Durable handles that were claimed.
     pub(crate) claimed: AtomicU64,
@@ -69,6 +71,7 @@ impl Core {
             files: Files::default(),
             leases: Leases::default(),
             watches: Watches::default(),
+            folders: Arc::default(),
             waiting: AtomicU64::new(0),
             claimed: AtomicU64::new(0),
             native: Mutex::default(),

@@ -6,6 +6,7 @@ use cleardown_share::{DirEntry, FileKind, SharePath, ShareResult};
 use tokio::sync::mpsc;
 
 use crate::core::{Core, once};
+use crate::folders::OpenFolder;
 use crate::link::Link;
 use crate::names;
 use crate::status;
@@ -27,8 +28,9 @@ pub(crate) async fn list(
     let wire = core.wire_path(path)?;
     once!(core, |link, deadline| {
         let room = link.negotiated.max_transact.min(link.chunk(false)).min(ROOM);
+        let folder = core.folders.open(path);
         let (dir, first) = open(&link, &wire, room, deadline).await?;
-        let open = OpenDir { link: &link, dir, core };
+        let open = OpenDir { link: &link, dir, core, folder: Some(folder) };
         let mut more = true;
         for reply in first {
             more = more && open.pass_on(reply, &into).await?;
@@ -67,6 +69,7 @@ struct OpenDir<'a> {
     link: &'a std::sync::Arc<Link>,
     dir: FileId,
     core: &'a Core,
+    folder: Option<OpenFolder>,
 }
 
 impl OpenDir<'_> {
@@ -97,8 +100,11 @@ impl OpenDir<'_> {
 
 impl Drop for OpenDir<'_> {
     fn drop(&mut self) {
-        let (link, dir) = (self.link.clone(), self.dir);
+        let (link, dir, folder) = (self.link.clone(), self.dir, self.folder.take());
         let deadline = Instant::now() + self.core.config.request_timeout;
-        self.core.runtime.spawn(async move { link.close_file(dir, deadline).await });
+        self.core.runtime.spawn(async move {
+            link.close_file(dir, deadline).await;
+            drop(folder);
+        });
     }
 }

@@ -24,6 +24,7 @@ mod crypto;
 mod dfs;
 mod dir;
 mod file;
+mod folders;
 mod lease;
 mod link;
 mod lock;

@@ -2,20 +2,29 @@
 
 use std::time::Instant;
 
-use cleardown_share::{SetAttr, SharePath, ShareResult};
+use cleardown_share::{ShareError, SharePath, ShareResult};
 
 use crate::core::{Core, once};
 use crate::create::{Compound, stat};
 use crate::link::Link;
 use crate::wire::create::{Create, access, option};
 use crate::wire::info::{self, attribute, class};
-use crate::{attr, names, random, status};
+use crate::{attr, folders, names, random, status};
 
 /// Removes a file or an empty folder.
 pub(crate) async fn remove(core: &Core, path: &SharePath, kind: u32) -> ShareResult<()> {
     core.may_write()?;
     let wire = core.wire_path(path)?;
-    once!(core, |link, deadline| delete(core, &link, path, &wire, kind, deadline).await)
+    once!(core, |link, deadline| {
+        if kind & option::DIRECTORY == 0 {
+            return delete(core, &link, path, &wire, kind, deadline).await;
+        }
+        folders::leave(core, path, deadline).await;
+        delete(core, &link, path, &wire, kind, deadline).await?;
+        // One that we opened meanwhile would keep it in its parent.
+        folders::leave(core, path, deadline).await;
+        Ok(())
+    })
 }
 
 /// Removes what `path` names. A file that is open here is moved aside first, so that its name is free at once and
@@ -35,32 +44,42 @@ pub(crate) async fn delete(
     let mut create = Create::open(wire, access::DELETE | access::READ_ATTRIBUTES);
     create.options |= kind;
     create.lease = core.own_lease(link, path);
-    let dispose = async || {
-        let compound = Compound::new(link, &create).set(class::DISPOSITION, &[1]);
-        compound.run(deadline).await?.done().map(drop)
-    };
-    match dispose().await {
-        // A read-only file may be removed on Linux; on SMB the attribute goes first.
+    match dispose(link, &create, deadline).await {
         Err(error) if status::is(&error, status::CANNOT_DELETE) => {
-            let bits = stat(link, wire, deadline).await?.1;
-            if bits & attribute::READ_ONLY == 0 {
-                return Err(error);
-            }
-            set_bits(link, wire, attr::bits_for_mode(bits, 0o200), deadline).await?;
-            let result = dispose().await;
-            if result.is_err() {
-                set_bits(link, wire, bits, deadline).await?;
-            }
-            result
+            dispose_read_only(link, create, error, deadline).await
         }
         result => result,
     }
 }
 
-async fn set_bits(link: &Link, wire: &[u16], bits: u32, deadline: Instant) -> ShareResult<()> {
-    let create = Create::open(wire, access::WRITE_ATTRIBUTES);
-    let compound = Compound::new(link, &create).set(class::BASIC, &info::basic(0, 0, 0, bits));
+/// Marks a file or folder for removal with its last handle.
+async fn dispose(link: &Link, create: &Create<'_>, deadline: Instant) -> ShareResult<()> {
+    let compound = Compound::new(link, create).set(class::DISPOSITION, &[1]);
     compound.run(deadline).await?.done().map(drop)
+}
+
+/// A read-only file may be removed on Linux. On SMB the attribute goes first, and comes back: the file may have other
+/// names.
+async fn dispose_read_only(
+    link: &Link,
+    mut create: Create<'_>,
+    refusal: ShareError,
+    deadline: Instant,
+) -> ShareResult<()> {
+    let bits = stat(link, create.path, deadline).await?.1;
+    if bits & attribute::READ_ONLY == 0 {
+        return Err(refusal);
+    }
+    let with = |bits: u32| info::basic(0, 0, 0, bits);
+    create.access |= access::WRITE_ATTRIBUTES;
+    let compound = Compound::new(link, &create)
+        .set(class::BASIC, &with(attr::bits_for_mode(bits, 0o200)))
+        .set(class::DISPOSITION, &[1])
+        .set(class::BASIC, &with(bits & attribute::SETTABLE));
+    let mut answers = compound.run(deadline).await?;
+    answers.done()?;
+    answers.done()?;
+    answers.done().map(drop)
 }
 
 /// What names of removed files that are open still begin with.
@@ -74,7 +93,8 @@ pub(crate) fn unhide(core: &Core, path: &SharePath) {
     }
 }
 
-/// Moves a file that is open here to a name of its own in the same folder, and marks it for removal.
+/// Moves a file that is open here to a name of its own at the share's root, where no folder's removal meets it (or in
+/// its own folder, if it may not be there), and marks it for removal.
 pub(crate) async fn aside(
     core: &Core,
     link: &Link,
@@ -84,28 +104,37 @@ pub(crate) async fn aside(
 ) -> ShareResult<()> {
     let number = u64::from_le_bytes(random());
     let name = format!("{ASIDE}{number:016x}");
-    let hidden = path.parent().and_then(|parent| parent.join(name.as_bytes()));
-    let hidden = hidden.ok_or_else(|| status::error(status::ACCESS_DENIED))?;
+    let own = path.parent().ok_or_else(|| status::error(status::ACCESS_DENIED))?;
+    let in_folder =
+        |folder: &SharePath| folder.join(name.as_bytes()).ok_or_else(|| status::error(status::ACCESS_DENIED));
     let mut units = Vec::new();
     names::encode(name.as_bytes(), &mut units).map_err(|_| status::error(status::NAME_TOO_LONG))?;
     core.hidden.lock().insert(units);
     let mut create = Create::open(wire, access::DELETE | access::READ_ATTRIBUTES);
     create.options |= option::NON_DIRECTORY;
     create.lease = core.own_lease(link, path);
-    let target = info::rename(&core.wire_path(&hidden)?, 0);
-    let compound = Compound::new(link, &create).set(class::RENAME, &target).set(class::DISPOSITION, &[1]);
-    let mut answers = compound.run(deadline).await?;
-    answers.done()?;
+    let rename = async |hidden: &SharePath| {
+        let target = info::rename(&core.wire_path(hidden)?, 0);
+        let compound = Compound::new(link, &create).set(class::RENAME, &target).set(class::DISPOSITION, &[1]);
+        let mut answers = compound.run(deadline).await?;
+        answers.done()?;
+        Ok(answers)
+    };
+    let mut hidden = in_folder(&SharePath::root())?;
+    let mut answers = match rename(&hidden).await {
+        Err(ShareError { transport: false, .. }) => {
+            hidden = in_folder(&own)?;
+            rename(&hidden).await?
+        }
+        renamed => renamed?,
+    };
     core.files.moved(path, &hidden);
     core.leases.moved(path, &hidden);
     match answers.done() {
         Err(error) if status::is(&error, status::CANNOT_DELETE) => {
-            let clear = SetAttr { mode: Some(0o600), ..SetAttr::default() };
-            attr::set_path(core, &hidden, &clear).await?;
             let wire = core.wire_path(&hidden)?;
             let create = Create { path: &wire, lease: core.own_lease(link, &hidden), ..create };
-            let compound = Compound::new(link, &create).set(class::DISPOSITION, &[1]);
-            compound.run(deadline).await?.done().map(drop)
+            dispose_read_only(link, create, error, deadline).await
         }
         result => result.map(drop),
     }

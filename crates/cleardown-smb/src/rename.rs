@@ -9,7 +9,7 @@ use crate::create::{Compound, stat};
 use crate::link::Link;
 use crate::wire::create::{Create, access, option};
 use crate::wire::info::{self, class};
-use crate::{names, remove, status};
+use crate::{folders, names, remove, status};
 
 /// Renames; see [`cleardown_share::Share::rename`].
 pub(crate) async fn rename(core: &Core, from: &SharePath, to: &SharePath, how: RenameHow) -> ShareResult<()> {
@@ -25,6 +25,8 @@ pub(crate) async fn rename(core: &Core, from: &SharePath, to: &SharePath, how: R
     }
     let (wire_from, wire_to) = (core.wire_path(from)?, core.wire_path(to)?);
     once!(core, |link, deadline| {
+        folders::leave(core, from, deadline).await;
+        folders::leave(core, to, deadline).await;
         let task = Task { core, link: &link, from: (from, &wire_from), to: (to, &wire_to), deadline };
         let replace = how == RenameHow::Replace;
         // The server refuses to replace a file that is open; ours we move out of the way.

@@ -443,7 +443,7 @@ impl Share for SmbShare {
     }
 
     async fn unwatch(&self, dir: &SharePath) {
-        watch::unwatch(&self.core, dir);
+        watch::unwatch(&self.core, dir).await;
     }
 
     async fn probe(&self) -> ShareResult<Duration> {

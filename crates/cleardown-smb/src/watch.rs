@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cleardown_share::{Event, ShareError, SharePath, ShareResult};
 use parking_lot::Mutex;
@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::connection::Call;
 use crate::core::{Core, State, retry};
+use crate::folders::OpenFolder;
 use crate::link::Link;
 use crate::share::open_once;
 use crate::wire::create::{Create, access, option};
@@ -22,6 +23,8 @@ use crate::{names, status};
 const MOST: usize = 512;
 /// Room for the names of changes; when more have changed the server says "something".
 const ROOM: u32 = 16 * 1024;
+/// How long closing a watched folder may take.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// The watched folders, each with what ends its watch.
 #[derive(Default)]
@@ -40,6 +43,14 @@ struct Armed {
     link: Arc<Link>,
     dir: FileId,
     call: Call,
+    _open: OpenFolder,
+}
+
+impl Armed {
+    async fn close(self) {
+        let deadline = Instant::now() + CLOSING;
+        self.link.close_file(self.dir, deadline).await;
+    }
 }
 
 /// Starts watching; changes after this returns are reported.
@@ -61,15 +72,23 @@ pub(crate) async fn watch(core: &Arc<Core>, dir: &SharePath) -> ShareResult<()> 
     Ok(())
 }
 
-/// Stops watching.
-pub(crate) fn unwatch(core: &Core, dir: &SharePath) {
-    core.watches.stops.lock().remove(dir);
+/// Stops watching a folder, and waits until it is closed.
+pub(crate) async fn unwatch(core: &Core, dir: &SharePath) {
+    let watch = core.watches.stops.lock().remove(dir);
+    end(watch).await;
 }
 
-/// Stops all watching and waits until the folders are closed: the server answers the end of a session late, or not
-/// at all, while requests still wait in it.
-pub(crate) async fn unwatch_all(core: &Core, deadline: Instant) {
-    let watches: Vec<Watch> = core.watches.stops.lock().drain().map(|(_, watch)| watch).collect();
+/// Stops watching at and below a path, and waits until those folders are closed.
+pub(crate) async fn unwatch_below(core: &Core, path: &SharePath) {
+    let below: Vec<Watch> = {
+        let mut stops = core.watches.stops.lock();
+        let paths: Vec<SharePath> = stops.keys().filter(|dir| dir.starts_with(path)).cloned().collect();
+        paths.iter().filter_map(|dir| stops.remove(dir)).collect()
+    };
+    end(below).await;
+}
+
+async fn end(watches: impl IntoIterator<Item = Watch>) {
     let tasks: Vec<_> = watches
         .into_iter()
         .map(|Watch { stop, task }| {
@@ -77,18 +96,35 @@ pub(crate) async fn unwatch_all(core: &Core, deadline: Instant) {
             task
         })
         .collect();
-    let _ = tokio::time::timeout_at(deadline.into(), futures_util::future::join_all(tasks)).await;
+    futures_util::future::join_all(tasks).await;
+}
+
+/// Stops all watching and waits until the folders are closed: the server answers the end of a session late, or not
+/// at all, while requests still wait in it.
+pub(crate) async fn unwatch_all(core: &Core, deadline: Instant) {
+    let watches: Vec<Watch> = core.watches.stops.lock().drain().map(|(_, watch)| watch).collect();
+    let _ = tokio::time::timeout_at(deadline.into(), end(watches)).await;
 }
 
 async fn arm(core: &Core, link: &Arc<Link>, dir: &SharePath, deadline: Instant) -> ShareResult<Armed> {
     let wire = core.wire_path(dir)?;
     let mut create = Create::open(&wire, access::READ_DATA | access::READ_ATTRIBUTES | access::SYNCHRONIZE);
     create.options = option::DIRECTORY;
+    let open = core.folders.open(dir);
     let file = open_once(link, create, deadline).await?.file;
-    let call = ask(link, file, deadline).await?;
-    // The server answers this after it has taken the other in: from here on no change is missed.
-    link.call_one(Frame::one(Command::Echo, link.tree, request::empty), deadline).await?.ok()?;
-    Ok(Armed { link: link.clone(), dir: file, call })
+    let waiting = async {
+        let call = ask(link, file, deadline).await?;
+        // The server answers this after it has taken the other in: from here on no change is missed.
+        link.call_one(Frame::one(Command::Echo, link.tree, request::empty), deadline).await?.ok()?;
+        Ok(call)
+    };
+    match waiting.await {
+        Ok(call) => Ok(Armed { link: link.clone(), dir: file, call, _open: open }),
+        Err(error) => {
+            link.close_file(file, deadline).await;
+            Err(error)
+        }
+    }
 }
 
 async fn ask(link: &Link, dir: FileId, deadline: Instant) -> ShareResult<Call> {
@@ -105,30 +141,32 @@ async fn follow(core: Weak<Core>, path: SharePath, mut armed: Armed, mut stopped
             reply = &mut armed.call.1 => reply,
             _ = &mut stopped => {
                 armed.link.connection.cancel(armed.call.0);
-                armed.link.close_file(armed.dir, Instant::now() + std::time::Duration::from_secs(10)).await;
-                return;
+                return armed.close().await;
             }
         };
         let Some(strong) = core.upgrade() else { return };
-        let next = match reply {
-            Ok(reply) => report(&strong, &path, &mut armed, &reply).await.then_some(()),
+        let goes_on = match reply {
+            Ok(reply) => report(&strong, &path, &mut armed, &reply).await,
             Err(_) => {
                 drop(strong);
                 match again(&core, &path, &armed, &mut stopped).await {
                     Some(next) => {
                         armed = next;
-                        Some(())
+                        true
                     }
-                    None => None,
+                    None => false,
                 }
             }
         };
-        if next.is_none() {
-            if let Some(core) = core.upgrade() {
-                unwatch(&core, &path);
-            }
-            return;
+        if !goes_on {
+            break;
         }
+    }
+    armed.close().await;
+    let Some(core) = core.upgrade() else { return };
+    if core.watches.stops.lock().remove(&path).is_some() {
+        // Nobody asked for this end: what is known of the folder is not to be believed any more.
+        core.emit_wait(Event::Changed { dir: path, name: None }).await;
     }
 }
 
@@ -149,7 +187,7 @@ async fn report(core: &Arc<Core>, path: &SharePath, armed: &mut Armed, reply: &R
         names.filter_map(|name| names::decode(name)).map(Some).collect()
     };
     changed.dedup();
-    if told.as_ref().is_ok_and(|names| names.is_empty()) || told.is_err() {
+    if told.as_ref().is_ok_and(|names| names.is_empty()) {
         changed.push(None);
     }
     for name in changed {

@@ -50,6 +50,22 @@ impl Inner {
     where
         F: Future<Output = ShareResult<Attr>> + Send + 'static,
     {
+        self.make_twin(header, reply, name, resent, None, make)
+    }
+
+    /// The same for a hard link of a node.
+    fn make_twin<F>(
+        self: &Arc<Self>,
+        header: Header,
+        reply: Reply,
+        name: Bytes,
+        resent: bool,
+        twin: Option<u64>,
+        make: impl Fn(Arc<Inner>, SharePath) -> F + Send + Sync + 'static,
+    ) -> Begun
+    where
+        F: Future<Output = ShareResult<Attr>> + Send + 'static,
+    {
         begin!(reply, self.writable());
         begin!(reply, self.opens_allowed());
         let parent = header.nodeid;
@@ -63,11 +79,16 @@ impl Inner {
                 None => inner.ask(|| inner.share.stat(&path)).await?,
             };
             inner.noted(parent, &name, Some(&attr));
-            let entry = inner.entry(parent, &name, &attr, asked)?;
-            if let Some(known) = inner.table.lock().get_mut(entry.nodeid)
-                && known.dir
-            {
-                known.cache.new_and_empty();
+            let mut entry = inner.entry(parent, &name, &attr, asked)?;
+            let (node, mut table) = (entry.nodeid, inner.table.lock());
+            if let Some(twin) = twin {
+                table.linked(twin, node);
+            }
+            if let Some(known) = table.get_mut(node) {
+                entry.attr.ino = known.ino(node);
+                if known.dir {
+                    known.cache.new_and_empty();
+                }
             }
             Ok(entry)
         };
@@ -138,7 +159,7 @@ impl Inner {
             return Err((reply, Errno(libc::EPERM)));
         }
         let from = begin!(reply, self.node_path(old));
-        self.make(header, reply, name, resent, move |inner, path| {
+        self.make_twin(header, reply, name, resent, Some(old), move |inner, path| {
             let from = from.clone();
             async move { inner.share.hard_link(&from, &path).await }
         })
@@ -159,6 +180,7 @@ impl Inner {
         let inner = self.clone();
         let work = async move {
             inner.close_parked_below(&path).await;
+            inner.unwatched_below(&path);
             inner.once(resent, libc::ENOENT, || inner.share.remove_dir(&path)).await?;
             inner.table.lock().unname(parent, &name);
             inner.noted(parent, &name, None);
@@ -172,21 +194,25 @@ impl Inner {
         begin!(reply, self.writable());
         let parent = header.nodeid;
         let path = begin!(reply, self.child_path(parent, &name));
-        let file = {
+        // The file if it is or was open, and whether this is its last name.
+        let known = {
             let table = self.table.lock();
             let node = table.child(parent, &name).and_then(|child| table.get(child));
-            node.and_then(|node| node.file.clone().filter(|_| node.names.len() <= 1))
+            node.and_then(|node| Some((node.file.clone()?, node.names.len() <= 1)))
         };
         let inner = self.clone();
         let work = async move {
-            match &file {
-                Some(file) if file.opens() > 0 && !inner.moves_open_files() => {
+            match &known {
+                Some((file, true)) if file.opens() > 0 && !inner.moves_open_files() => {
                     inner.make_silly(file, parent, &name, &path).await?;
                     return Ok(());
                 }
-                Some(file) => {
-                    if file.opens() == 0 {
+                Some((file, last)) => {
+                    if *last && file.opens() == 0 {
                         inner.discard(file).await;
+                    } else if !last {
+                        // Its data is still wanted, under the other name. An error stays with the file.
+                        let _ = inner.settled(file).await;
                     }
                     // Sent together: the server closes before it removes.
                     let remove = inner.once(resent, libc::ENOENT, || inner.share.remove_file(&path));

@@ -33,6 +33,8 @@ impl Inner {
         let work = async move {
             inner.close_parked_below(&from).await;
             inner.close_parked_below(&to).await;
+            inner.unwatched_below(&from);
+            inner.unwatched_below(&to);
             let over = {
                 let table = inner.table.lock();
                 let over = table.child(new_parent, &new_name).and_then(|over| table.get(over));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cleardown_share::{Access, Disposition, RenameHow, SetAttr, Share, Time};
+use cleardown_share::{Access, Disposition, OpenHow, RenameHow, SetAttr, Share, Time};
 use cleardown_testkit::{Options, Samba, ShareDef};
 
 use crate::common::{BOTH, eve, how, names, open, path, pattern};
@@ -91,6 +91,66 @@ async fn open_files_survive_renaming_replacing_and_removing() {
     }
     assert_eq!(names(&share, "").await, ["b"]);
     assert_eq!(std::fs::read_dir(samba.path("files")).unwrap().count(), 1, "nothing is left aside");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_file_keeps_its_other_name_read_only() {
+    let samba = Samba::start(Options::default()).unwrap();
+    let share = eve(&samba, "files").await;
+    let read_only = OpenHow { mode: 0o444, ..how(BOTH, Disposition::CreateNew) };
+    let kept = share.open(&path("a"), read_only).await.unwrap().file;
+    share.hard_link(&path("a"), &path("b")).await.unwrap();
+    share.hard_link(&path("a"), &path("c")).await.unwrap();
+    // Once moved aside because it is open, once removed at once.
+    share.remove_file(&path("a")).await.unwrap();
+    kept.close().await.unwrap();
+    assert!(share.stat(&path("b")).await.unwrap().read_only);
+    share.remove_file(&path("b")).await.unwrap();
+    assert!(share.stat(&path("c")).await.unwrap().read_only);
+    assert_eq!(names_on_server(&samba), ["c"]);
+}
+
+/// Everything in the share's folder, as the server's own machine sees it.
+fn names_on_server(samba: &Samba) -> Vec<String> {
+    let entries = std::fs::read_dir(samba.path("files")).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_we_look_into_goes_at_once() {
+    let samba = Samba::start(Options::default()).unwrap();
+    let share = Arc::new(eve(&samba, "files").await);
+    for round in 0..20 {
+        share.create_dir(&path("d"), 0o755).await.unwrap();
+        share.create_dir(&path("d/e"), 0o755).await.unwrap();
+        share.watch(&path("d")).await.unwrap();
+        share.watch(&path("d/e")).await.unwrap();
+        let opened = open(&share, "d/e/open").await.file;
+        share.remove_file(&path("d/e/open")).await.unwrap();
+        let (listing, more) = (share.clone(), share.clone());
+        let listings = tokio::spawn(async move { names(&listing, "d").await });
+        let racing = tokio::spawn(async move {
+            let (into, _from) = tokio::sync::mpsc::channel(4);
+            more.list(&path("d/e"), into).await
+        });
+        share.remove_dir(&path("d/e")).await.unwrap();
+        share.remove_dir(&path("d")).await.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        assert!(!samba.path("files").join("d").exists(), "round {round}");
+        opened.close().await.unwrap();
+        let _ = (listings.await, racing.await);
+        assert!(names_on_server(&samba).is_empty(), "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_moves_with_watched_folders_in_it() {
+    let samba = Samba::start(Options::default()).unwrap();
+    let share = eve(&samba, "files").await;
+    share.create_dir(&path("d"), 0o755).await.unwrap();
+    share.create_dir(&path("d/e"), 0o755).await.unwrap();
+    share.watch(&path("d/e")).await.unwrap();
+    share.rename(&path("d"), &path("x"), RenameHow::Replace).await.unwrap();
+    share.stat(&path("x/e")).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
