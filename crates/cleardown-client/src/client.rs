@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cleardown_core::request::{EndRequest, MapRequest, Verb};
+use cleardown_core::request::{DialRequest, EndRequest, HangUpRequest, MapRequest, Verb};
 use cleardown_core::view::{Connection, EndReport, Holders, Progress};
 use cleardown_core::{Error, Result};
 use cleardown_ipc::{Call, Instance, Location, Peer, Secret, value};
@@ -76,6 +76,33 @@ impl Client {
     ) -> Result<Connection> {
         let patience = Duration::from_millis(request.timeout_ms).saturating_add(SLACK);
         self.operate(Call::Map(request.clone(), secret), Some(patience), progress).await
+    }
+
+    /// Dials a link, or takes a further reference to one that is connected. Each dial needs its hang-up. Dropping the future
+    /// in mid-dial hangs up. Progress has the RAS states ([`Progress::ras`]).
+    pub async fn dial(
+        &self,
+        request: &DialRequest,
+        secret: Option<Secret>,
+        progress: impl FnMut(Progress),
+    ) -> Result<Connection> {
+        // The daemon knows what the entry's device may need, and how often it is to be dialled again.
+        self.operate(Call::Dial(request.clone(), secret), None, progress).await
+    }
+
+    /// Gives a reference to a link back (RasHangUp); the last one ends it, and then the report has the proof.
+    pub async fn hang_up(
+        &self,
+        request: &HangUpRequest,
+        progress: impl FnMut(Progress),
+    ) -> Result<EndReport> {
+        let patience = request.timeout_ms.map_or(EndRequest::TIMEOUT, Duration::from_millis);
+        self.operate(Call::HangUp(request.clone()), Some(patience.saturating_add(SLACK)), progress).await
+    }
+
+    /// The link with this handle (RasGetConnectStatus); also for a while after its end, until that was read.
+    pub async fn link(&self, handle: u64) -> Result<Connection> {
+        self.status(&format!("#{handle}")).await
     }
 
     /// Ends connections. Dropping the future cancels what can still be cancelled; those connections stay.

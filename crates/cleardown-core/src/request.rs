@@ -141,3 +141,13 @@ pub struct DialRequest {
     #[serde(default)]
     pub timeout_ms: Option<u64>,
 }
+
+/// A wish to give a reference to a link back; the last one ends it (RasHangUp).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HangUpRequest {
+    /// The link ([`crate::view::Link::handle`]).
+    pub handle: u64,
+    /// How long it may take, in milliseconds; none: what the device needs, and 3 s more.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+}

@@ -255,9 +255,54 @@ pub struct Listing {
     pub connections: Vec<Connection>,
 }
 
+/// The proof that a connection has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Proof {
+    /// A drive, or a deviceless connection.
+    Drive(DriveProof),
+    /// A link.
+    Link(LinkProof),
+}
+
+impl Proof {
+    /// The proof of a drive's end, when it was a drive.
+    pub fn drive(&self) -> Option<&DriveProof> {
+        match self {
+            Proof::Drive(proof) => Some(proof),
+            Proof::Link(_) => None,
+        }
+    }
+
+    /// The proof of a link's end, when it was a link.
+    pub fn link(&self) -> Option<&LinkProof> {
+        match self {
+            Proof::Drive(_) => None,
+            Proof::Link(proof) => Some(proof),
+        }
+    }
+}
+
+/// The proof that a link has ended and its line is free: each fact was observed, not assumed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LinkProof {
+    /// The peer has said that it ended, too. A peer that is gone, or a dial that never reached one, acknowledges nothing.
+    pub peer_acknowledged: bool,
+    /// The device answers again (a modem: carrier low, and `OK` to `AT`); none where there is none that could be asked.
+    pub device_answers: Option<bool>,
+    /// The network interface does not exist any more.
+    pub interface_gone: bool,
+    /// Routes and addresses that were set for it do not exist any more.
+    pub routes_reverted: bool,
+    /// Name servers are what they were without it.
+    pub dns_reverted: bool,
+    /// The worker process has been reaped.
+    pub worker_reaped: bool,
+}
+
 /// The proof that a drive has ended: each fact was observed, not assumed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Proof {
+pub struct DriveProof {
     /// Bytes that were still to be written when the end began, and have been.
     pub flushed_bytes: u64,
     /// The server acknowledged every write and flush.
@@ -339,4 +384,38 @@ pub struct Progress {
     /// Who is waited for, with `--wait`.
     #[serde(default)]
     pub holders: Vec<Holder>,
+    /// How far a link has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ras: Option<RasProgress>,
+}
+
+impl Progress {
+    /// A stage that has no figures.
+    pub fn stage(name: impl Into<String>, stage: impl Into<String>) -> Self {
+        Progress {
+            name: name.into(),
+            stage: stage.into(),
+            bytes_left: None,
+            rate: None,
+            holders: Vec::new(),
+            ras: None,
+        }
+    }
+}
+
+/// How far a dial, or the end of a link, has come (what `RasDialFunc1` is told).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RasProgress {
+    /// The link's handle.
+    pub handle: u64,
+    /// The state that it has entered, or in which it failed.
+    pub state: RasState,
+    /// When, in milliseconds since the dial began.
+    pub at_ms: u64,
+    /// The error (`raserror.h`), when the dial has failed in this state.
+    #[serde(default)]
+    pub error: Option<Code>,
+    /// Which attempt this is, from 1.
+    #[serde(default)]
+    pub attempt: u32,
 }

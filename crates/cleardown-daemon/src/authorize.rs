@@ -25,6 +25,8 @@ impl Rules {
             Call::List { .. } | Call::Version => self.may_look(caller),
             Call::Status(_) | Call::Holders(_) => self.may_look(caller),
             Call::Map(..)
+            | Call::Dial(..)
+            | Call::HangUp(_)
             | Call::End(_)
             | Call::Remember(_)
             | Call::Forget(_)
@@ -51,7 +53,8 @@ impl Rules {
 fn what(call: &Call) -> &'static str {
     match call {
         Call::Map(..) => "mapping drives of this instance",
-        Call::End(_) => "ending connections of this instance",
+        Call::Dial(..) => "dialling links of this instance",
+        Call::End(_) | Call::HangUp(_) => "ending connections of this instance",
         Call::Remember(_) | Call::Forget(_) => "changing the profile of this instance",
         Call::Restore(_) => "restoring the profile of this instance",
         Call::Quit => "stopping the daemon",

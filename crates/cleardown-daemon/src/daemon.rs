@@ -49,6 +49,9 @@ impl Service for Daemon {
                 Call::Map(request, secret) => {
                     value::to_json(&map::map(context, caller, request, secret, progress).await?)
                 }
+                Call::Dial(..) | Call::HangUp(_) => {
+                    Err(ErrorKind::NotSupported("dialling, by this daemon".into()).into())
+                }
                 Call::End(request) => value::to_json(&end::end(context, request, progress).await?),
                 Call::Remember(name) => {
                     map::remember_by_name(context, &name).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cleardown_core::life::drive::Done;
 use cleardown_core::request::{EndRequest, Verb, Which};
-use cleardown_core::view::{EndReport, Ended, Holder, JSON_VERSION, Proof, Refused};
+use cleardown_core::view::{DriveProof, EndReport, Ended, Holder, JSON_VERSION, Proof, Refused};
 use cleardown_core::{Error, ErrorKind, LocalName, Result};
 use cleardown_ipc::ProgressSink;
 use futures_util::future::join_all;
@@ -102,7 +102,7 @@ fn drop_reference(context: &Context, handle: &Handle) -> bool {
 fn still_referenced(handle: &Handle) -> Ended {
     Ended {
         name: handle.spec.shown_name(),
-        proof: Proof { acknowledged: true, ..Proof::default() },
+        proof: Proof::Drive(DriveProof { acknowledged: true, ..DriveProof::default() }),
         lost: Vec::new(),
         unproven: Vec::new(),
         took_ms: 0,
@@ -113,7 +113,7 @@ fn still_referenced(handle: &Handle) -> Ended {
 fn detached(handle: &Handle, left: &[Holder], took: Duration) -> Ended {
     Ended {
         name: handle.spec.shown_name(),
-        proof: Proof { mount_gone: true, ..Proof::default() },
+        proof: Proof::Drive(DriveProof { mount_gone: true, ..DriveProof::default() }),
         lost: Vec::new(),
         unproven: left.iter().map(|holder| format!("still in use by {holder}")).collect(),
         took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
@@ -135,7 +135,7 @@ async fn unconnected(context: &Context, request: &EndRequest, name: &str) -> Res
         return Err(missing(context, name).await);
     };
     context.memory.forget(&drive.name).await?;
-    let proof = Proof {
+    let proof = DriveProof {
         flushed_bytes: 0,
         acknowledged: true,
         mount_gone: true,
@@ -143,7 +143,14 @@ async fn unconnected(context: &Context, request: &EndRequest, name: &str) -> Res
         worker_reaped: true,
     };
     let name = drive.name.to_string();
-    Ok(Ended { name, proof, lost: Vec::new(), unproven: Vec::new(), took_ms: 0, forgotten: true })
+    Ok(Ended {
+        name,
+        proof: Proof::Drive(proof),
+        lost: Vec::new(),
+        unproven: Vec::new(),
+        took_ms: 0,
+        forgotten: true,
+    })
 }
 
 /// Removes a name from the profile; a connection of that name stays.

@@ -17,14 +17,13 @@ pub(crate) fn encode(call: &Call) -> Result<(&'static str, Vec<Variant<'static>>
         }
         Call::Status(name) => ("Status", vec![name.clone().into()]),
         Call::Holders(name) => ("Holders", vec![name.clone().into()]),
-        Call::Map(request, secret) => {
-            let mut options = options(request)?;
-            if let Some(secret) = secret {
-                let fd = Variant::Variant(Box::new(Variant::Fd(secret.to_pipe()?.into())));
-                let fits = options.append(Variant::from("secret"), fd);
-                debug_assert!(fits.is_ok());
-            }
-            ("Map", vec![options.into()])
+        Call::Map(request, secret) => ("Map", vec![with_secret(options(request)?, secret.as_ref())?.into()]),
+        Call::Dial(request, secret) => {
+            ("Dial", vec![with_secret(options(request)?, secret.as_ref())?.into()])
+        }
+        Call::HangUp(request) => {
+            let options = options(&json!({"timeout_ms": request.timeout_ms}))?;
+            ("HangUp", vec![request.handle.into(), options.into()])
         }
         Call::End(request) => ("End", vec![options(request)?.into()]),
         Call::Remember(name) => ("Remember", vec![name.clone().into()]),
@@ -33,6 +32,19 @@ pub(crate) fn encode(call: &Call) -> Result<(&'static str, Vec<Variant<'static>>
         Call::Version => ("Version", Vec::new()),
         Call::Quit => ("Quit", Vec::new()),
     })
+}
+
+/// A dictionary with the reading end of a pipe that holds the secret.
+fn with_secret(
+    mut options: Dict<'static, 'static>,
+    secret: Option<&Secret>,
+) -> Result<Dict<'static, 'static>> {
+    if let Some(secret) = secret {
+        let fd = Variant::Variant(Box::new(Variant::Fd(secret.to_pipe()?.into())));
+        let fits = options.append(Variant::from("secret"), fd);
+        debug_assert!(fits.is_ok());
+    }
+    Ok(options)
 }
 
 fn options<T: Serialize>(request: &T) -> Result<Dict<'static, 'static>> {
@@ -57,6 +69,17 @@ pub(crate) fn decode(member: &str, args: Vec<Value>, secret: Option<Secret>) -> 
         "Map" => {
             let request = needed(next()).map(simple_request).and_then(value::from_json);
             request.map(|request| Call::Map(request, secret))
+        }
+        "Dial" => {
+            let request = needed(next()).map(simple_entry).and_then(value::from_json);
+            request.map(|request| Call::Dial(request, secret))
+        }
+        "HangUp" => {
+            let handle = needed(next());
+            let options = next().unwrap_or(Value::Null);
+            let timeout = options.get("timeout_ms").cloned().unwrap_or(Value::Null);
+            let request = handle.map(|handle| json!({"handle": handle, "timeout_ms": timeout}));
+            request.and_then(value::from_json).map(Call::HangUp)
         }
         "End" => needed(next()).and_then(value::from_json).map(Call::End),
         "Remember" => text(next()).map(Call::Remember),
@@ -86,6 +109,16 @@ fn simple_request(mut request: Value) -> Value {
     request
 }
 
+/// What people write by hand: `entry` as a plain word.
+fn simple_entry(mut request: Value) -> Value {
+    if let Some(entry) = request.get_mut("entry")
+        && entry.is_string()
+    {
+        *entry = json!({ "named": entry.take() });
+    }
+    request
+}
+
 fn needed(arg: Option<Value>) -> Result<Value> {
     arg.ok_or_else(|| Error::from(ErrorKind::BadParameter("an argument is missing".into())))
 }
@@ -97,7 +130,7 @@ fn text(arg: Option<Value>) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cleardown_core::request::{EndRequest, Name, Verb, Which};
+    use cleardown_core::request::{DialRequest, Dialled, EndRequest, HangUpRequest, Name, Verb, Which};
 
     fn round_trip(call: Call) -> Call {
         let (member, args) = encode(&call).unwrap();
@@ -147,6 +180,28 @@ mod tests {
             Call::Map(request, None) => {
                 assert_eq!((request.name, request.timeout_ms), (Name::FirstFree, 10_000));
             }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn dialling_survives_the_trip_also_when_written_by_hand() {
+        let dial = DialRequest {
+            entry: Dialled::Named("Office".parse().unwrap()),
+            user: Some("eve".into()),
+            number: None,
+            timeout_ms: Some(5),
+        };
+        match round_trip(Call::Dial(dial.clone(), None)) {
+            Call::Dial(request, None) => assert_eq!(request, dial),
+            other => panic!("{other:?}"),
+        }
+        match decode("Dial", vec![json!({"entry": "Office", "user": "eve", "timeout_ms": 5})], None) {
+            Some(Ok(Call::Dial(request, None))) => assert_eq!(request, dial),
+            other => panic!("{other:?}"),
+        }
+        match round_trip(Call::HangUp(HangUpRequest { handle: 7, timeout_ms: Some(9) })) {
+            Call::HangUp(request) => assert_eq!((request.handle, request.timeout_ms), (7, Some(9))),
             other => panic!("{other:?}"),
         }
     }

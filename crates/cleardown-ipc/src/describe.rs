@@ -32,6 +32,7 @@ const PROPERTIES: &[(&str, &str, &str)] = &[
     ("WorkerPid", "worker_pid", "t"),
     ("Holders", "holders", "aa{sv}"),
     ("Unseen", "unseen", "as"),
+    ("Link", "link", "a{sv}"),
 ];
 
 /// Methods and signals: name, arguments as (name, type, direction).
@@ -42,6 +43,8 @@ const MANAGER_METHODS: &[Member] = &[
     ("Status", &[("name", "s", "in"), ("connection", "a{sv}", "out")]),
     ("Holders", &[("name", "s", "in"), ("holders", "a{sv}", "out")]),
     ("Map", &[("request", "a{sv}", "in"), ("connection", "a{sv}", "out")]),
+    ("Dial", &[("request", "a{sv}", "in"), ("connection", "a{sv}", "out")]),
+    ("HangUp", &[("handle", "t", "in"), ("options", "a{sv}", "in"), ("report", "a{sv}", "out")]),
     ("End", &[("request", "a{sv}", "in"), ("report", "a{sv}", "out")]),
     ("Remember", &[("name", "s", "in")]),
     ("Forget", &[("name", "s", "in")]),
@@ -106,6 +109,7 @@ fn empty(kind: &str) -> Variant<'static> {
         "b" => Variant::Bool(false),
         "t" => Variant::U64(0),
         "as" => Array::new(&Signature::Str).into(),
+        "a{sv}" => Dict::new(&Signature::Str, &Signature::Variant).into(),
         "aa{sv}" => Array::new(&Signature::dict(Signature::Str, Signature::Variant)).into(),
         _ => Variant::from(""),
     }

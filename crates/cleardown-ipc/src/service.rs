@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cleardown_core::Result;
-use cleardown_core::request::{EndRequest, MapRequest};
+use cleardown_core::request::{DialRequest, EndRequest, HangUpRequest, MapRequest};
 use cleardown_core::view::{Connection, Progress};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -36,7 +36,12 @@ pub enum Call {
     Holders(String),
     /// Map a drive or make a deviceless connection.
     Map(MapRequest, Option<Secret>),
-    /// End connections.
+    /// Dial a link, or take a further reference to one that is connected. The answer is the connection; its `link.handle`
+    /// is what [`Call::HangUp`] takes. The secret stands for the stored one.
+    Dial(DialRequest, Option<Secret>),
+    /// Give a reference to a link back; the last one ends it (RasHangUp). The answer is that of [`Call::End`].
+    HangUp(HangUpRequest),
+    /// End connections. Links end whatever references they have.
     End(EndRequest),
     /// Put a connected drive into the profile, with its password where the daemon still has it.
     Remember(String),
@@ -87,13 +92,7 @@ impl ProgressSink {
 
     /// Reports a stage that has no figures.
     pub fn stage(&self, name: &str, stage: &str) {
-        self.report(Progress {
-            name: name.into(),
-            stage: stage.into(),
-            bytes_left: None,
-            rate: None,
-            holders: Vec::new(),
-        });
+        self.report(Progress::stage(name, stage));
     }
 }
 

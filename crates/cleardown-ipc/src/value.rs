@@ -152,6 +152,7 @@ mod tests {
             bytes_left: Some(u64::MAX),
             rate: None,
             holders: vec![holder],
+            ras: None,
         };
         assert_eq!(round_trip(&progress), progress);
         let request = EndRequest {

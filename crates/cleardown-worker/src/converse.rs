@@ -176,7 +176,11 @@ impl Worker {
             Request::Secret => return self.secret(),
             Request::Descriptors => return self.descriptors(),
             Request::Exit => Reply::Done,
-            Request::Dial(_) | Request::Interface | Request::HangUp { .. } | Request::Unknown => {
+            Request::Dial(_)
+            | Request::Interface
+            | Request::HangUp { .. }
+            | Request::Reset { .. }
+            | Request::Unknown => {
                 return Err(ErrorKind::NotSupported("this request, by this worker".into()).into());
             }
         };

@@ -1,7 +1,8 @@
 //! Every document that the command line can print fits the schema, and the schema refuses what does not fit.
 
 use cleardown_core::view::{
-    EndReport, Ended, HolderKind, JSON_VERSION, Kind, Listing, Loss, Proof, Refused, Status,
+    DriveProof, EndReport, Ended, HolderKind, JSON_VERSION, Kind, LinkProof, Listing, Loss, Proof, Refused,
+    Status,
 };
 use cleardown_core::{Error, ErrorKind};
 use serde::Serialize;
@@ -37,6 +38,11 @@ impl Schema {
                     self.check(&self.0["$defs"][name], value, at, errors);
                     true
                 }
+                "anyOf" => rule.as_array().unwrap().iter().any(|one| {
+                    let mut errors = Vec::new();
+                    self.check(one, value, at, &mut errors);
+                    errors.is_empty()
+                }),
                 "const" => value == rule,
                 "enum" => rule.as_array().unwrap().contains(value),
                 "minimum" => value.as_i64().is_none_or(|number| number >= rule.as_i64().unwrap()),
@@ -132,12 +138,14 @@ fn lists_fit_the_schema() {
 fn reports_fit_the_schema() {
     let ended = Ended {
         name: "z:".into(),
-        proof: Proof::default(),
+        proof: Proof::Drive(DriveProof::default()),
         lost: vec![Loss { path: "a".into(), bytes: 1 }],
         unproven: vec!["the log-off".into()],
         took_ms: 3,
         forgotten: true,
     };
+    let link = Proof::Link(LinkProof { device_answers: Some(true), ..LinkProof::default() });
+    let link = Ended { proof: link, ..ended.clone() };
     let error = refusal();
     let refused = Refused {
         name: "y:".into(),
@@ -146,7 +154,7 @@ fn reports_fit_the_schema() {
         holders: every_holder(),
         error,
     };
-    fits("end", &EndReport { version: JSON_VERSION, ended: vec![ended], refused: vec![refused] });
+    fits("end", &EndReport { version: JSON_VERSION, ended: vec![ended, link], refused: vec![refused] });
     let outcomes = [("z:".to_owned(), Ok(connection("z:", "//fs1/x"))), ("y:".to_owned(), Err(refusal()))];
     fits("restore", &Restored::new(&outcomes));
 }

@@ -80,13 +80,7 @@ mod tests {
 
     #[test]
     fn a_step_is_one_sentence() {
-        let step = |stage: &str| Progress {
-            name: "z:".into(),
-            stage: stage.into(),
-            bytes_left: None,
-            rate: None,
-            holders: Vec::new(),
-        };
+        let step = |stage: &str| Progress::stage("z:", stage);
         assert_eq!(sentence(&step("connecting")), "z: connecting");
         let flushing = Progress { bytes_left: Some(12_000_000), rate: Some(80_000_000), ..step("flushing") };
         assert_eq!(sentence(&flushing), "z: flushing, 12 MB left, 80 MB/s");

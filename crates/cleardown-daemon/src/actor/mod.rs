@@ -358,6 +358,7 @@ impl Actor {
             bytes_left: bytes.map(|(left, _)| left),
             rate: bytes.map(|(_, rate)| rate),
             holders: holders.to_vec(),
+            ras: None,
         };
         for waiter in self.waiters.values() {
             waiter.progress.report(report.clone());

@@ -96,7 +96,8 @@ async fn a_deviceless_connection_counts_its_references_and_ends_with_a_proof() {
     let report = end_with(&context, |r| r.drop_reference = true).await;
     let ended = &report.ended[0];
     assert!(ended.unproven.is_empty(), "{ended:?}");
-    assert!(ended.proof.acknowledged && ended.proof.session_closed && ended.proof.worker_reaped);
+    let proof = ended.proof.drive().unwrap();
+    assert!(proof.acknowledged && proof.session_closed && proof.worker_reaped);
     assert!(nothing_is_left(&context));
     assert!(!pretend.any_alive());
 
@@ -173,7 +174,8 @@ async fn data_that_cannot_be_flushed_keeps_the_connection_and_force_names_it() {
     assert!(report.refused.is_empty(), "{report:?}");
     let ended = &report.ended[0];
     assert_eq!((ended.lost[0].path.as_str(), ended.lost[0].bytes), ("a.txt", 4096));
-    assert!(!ended.proof.acknowledged && ended.proof.worker_reaped);
+    let proof = ended.proof.drive().unwrap();
+    assert!(!proof.acknowledged && proof.worker_reaped);
     assert!(nothing_is_left(&context));
 }
 

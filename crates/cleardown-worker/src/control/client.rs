@@ -190,6 +190,7 @@ fn name(request: &Request) -> &'static str {
         Request::Dial(_) => "dialling",
         Request::Interface => "handing over the interface",
         Request::HangUp { .. } => "hanging up",
+        Request::Reset { .. } => "resetting the device",
         Request::Exit => "ending it",
         Request::Unknown => "an unknown request",
     }

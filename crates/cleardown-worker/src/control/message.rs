@@ -85,6 +85,14 @@ pub enum Request {
         /// How long it may take, in milliseconds; what is not proven then is left.
         deadline_ms: u64,
     },
+    /// A worker before this one was killed: open its port once more and bring its device to rest, without dialling.
+    /// Answer: [`Reply::HungUp`], whose `device_answers` is the proof.
+    Reset {
+        /// What that worker had dialled.
+        dial: Box<Dial>,
+        /// How long it may take, in milliseconds.
+        deadline_ms: u64,
+    },
     /// End the process, without draining or logging off. Answer: [`Reply::Done`], and then the end of the
     /// conversation.
     Exit,

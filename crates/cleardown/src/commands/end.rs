@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cleardown_client::Client;
 use cleardown_core::request::{EndRequest, Verb, Which};
-use cleardown_core::view::{EndReport, Ended, JSON_VERSION};
+use cleardown_core::view::{DriveProof, EndReport, Ended, JSON_VERSION, LinkProof, Proof};
 use cleardown_core::{Exit, Result};
 
 use crate::interrupt::{self, Interrupted};
@@ -149,21 +149,12 @@ fn show(report: &EndReport, ui: &mut Ui) {
 /// `z: ended: 12 MB flushed and acknowledged, session closed, mount gone, worker reaped (0.3 s)`, then what was
 /// lost and what is not proven, one a line.
 pub(crate) fn lines(ended: &Ended) -> Vec<String> {
-    let proof = &ended.proof;
-    let written = match (proof.acknowledged, proof.flushed_bytes) {
-        (true, 0) => "every write acknowledged".to_owned(),
-        (true, bytes) => format!("{} flushed and acknowledged", format::bytes(bytes)),
-        (false, 0) => String::new(),
-        (false, bytes) => format!("{} flushed", format::bytes(bytes)),
+    let mut facts = match &ended.proof {
+        Proof::Drive(proof) => drive_facts(proof),
+        Proof::Link(proof) => link_facts(proof),
     };
-    let facts = [
-        written.as_str(),
-        if proof.session_closed { "session closed" } else { "" },
-        if proof.mount_gone { "mount gone" } else { "" },
-        if proof.worker_reaped { "worker reaped" } else { "" },
-        if ended.forgotten { "forgotten" } else { "" },
-    ];
-    let facts = facts.into_iter().filter(|fact| !fact.is_empty()).collect::<Vec<_>>().join(", ");
+    facts.extend(ended.forgotten.then(|| "forgotten".to_owned()));
+    let facts = facts.join(", ");
     let verdict = match (ended.lost.is_empty(), ended.unproven.is_empty()) {
         (false, _) => "ended with loss",
         (true, false) => "ended, not all proven",
@@ -179,6 +170,37 @@ pub(crate) fn lines(ended: &Ended) -> Vec<String> {
     );
     lines.extend(ended.unproven.iter().map(|what| format!("  not proven: {what}")));
     lines.iter().map(|line| format::printable(line)).collect()
+}
+
+fn drive_facts(proof: &DriveProof) -> Vec<String> {
+    let written = match (proof.acknowledged, proof.flushed_bytes) {
+        (true, 0) => Some("every write acknowledged".to_owned()),
+        (true, bytes) => Some(format!("{} flushed and acknowledged", format::bytes(bytes))),
+        (false, 0) => None,
+        (false, bytes) => Some(format!("{} flushed", format::bytes(bytes))),
+    };
+    let facts = [
+        (proof.session_closed, "session closed"),
+        (proof.mount_gone, "mount gone"),
+        (proof.worker_reaped, "worker reaped"),
+    ];
+    written.into_iter().chain(proven(&facts)).collect()
+}
+
+fn link_facts(proof: &LinkProof) -> Vec<String> {
+    let facts = [
+        (proof.peer_acknowledged, "peer acknowledged"),
+        (proof.device_answers == Some(true), "device answers"),
+        (proof.interface_gone, "interface gone"),
+        (proof.routes_reverted, "routes reverted"),
+        (proof.dns_reverted, "DNS reverted"),
+        (proof.worker_reaped, "worker reaped"),
+    ];
+    proven(&facts).collect()
+}
+
+fn proven<'a>(facts: &'a [(bool, &'static str)]) -> impl Iterator<Item = String> + 'a {
+    facts.iter().filter(|(proven, _)| *proven).map(|(_, fact)| (*fact).to_owned())
 }
 
 /// The end was cancelled where it still could be; says what is left.
@@ -201,26 +223,34 @@ async fn interrupted(client: &Client, request: &EndRequest, signal: Interrupted,
 
 #[cfg(test)]
 mod tests {
-    use cleardown_core::view::{Holder, HolderKind, Loss, Proof, Refused};
+    use cleardown_core::view::{Holder, HolderKind, Loss, Refused};
     use cleardown_core::{Error, ErrorKind};
 
     use super::*;
 
-    fn ended(name: &str) -> Ended {
-        let proof = Proof {
+    fn proof() -> DriveProof {
+        DriveProof {
             flushed_bytes: 12_000_000,
             acknowledged: true,
             mount_gone: true,
             session_closed: true,
             worker_reaped: true,
-        };
+        }
+    }
+
+    fn ended(name: &str) -> Ended {
+        let proof = Proof::Drive(proof());
         let (lost, unproven) = (Vec::new(), Vec::new());
         Ended { name: name.into(), proof, lost, unproven, took_ms: 312, forgotten: false }
     }
 
     fn lost(name: &str) -> Ended {
-        let proof =
-            Proof { acknowledged: false, session_closed: false, flushed_bytes: 0, ..ended(name).proof };
+        let proof = Proof::Drive(DriveProof {
+            acknowledged: false,
+            session_closed: false,
+            flushed_bytes: 0,
+            ..proof()
+        });
         let lost =
             vec![Loss { path: "a/b.txt".into(), bytes: 4096 }, Loss { path: "c\x1b.txt".into(), bytes: 1 }];
         let unproven = vec!["the server answered the log-off".to_owned()];
@@ -247,7 +277,7 @@ mod tests {
 
     #[test]
     fn an_end_is_one_line_with_its_proof() {
-        let quiet = Ended { proof: Proof { flushed_bytes: 0, ..ended("y:").proof }, ..ended("y:") };
+        let quiet = Ended { proof: Proof::Drive(DriveProof { flushed_bytes: 0, ..proof() }), ..ended("y:") };
         let forgotten = Ended { forgotten: true, ..ended("x:") };
         let unproven = Ended { lost: Vec::new(), ..lost("w:") };
         let text: Vec<String> =

@@ -55,8 +55,10 @@ async fn scenes(folder: &Path, ui: &mut Ui) -> Result<()> {
     say(ui, "close", "the file is closed");
     let ended = ended(&client).await?;
     end::lines(&ended).iter().for_each(|line| say(ui, "end", line));
-    let proof = &ended.proof;
-    let proven = proof.acknowledged && proof.session_closed && proof.mount_gone && proof.worker_reaped;
+    let proven = ended
+        .proof
+        .drive()
+        .is_some_and(|p| p.acknowledged && p.session_closed && p.mount_gone && p.worker_reaped);
     expect(proven && ended.lost.is_empty() && ended.unproven.is_empty(), "the end is proven")?;
 
     let arrived = std::fs::read(share.join("letter.txt")).map_err(|e| Error::os("reading the share", &e))?;

@@ -169,13 +169,13 @@ fn refused(name: &str, holders: Vec<Holder>, error: Error) -> Refused {
 fn ended(c: &Connection, request: &EndRequest) -> Ended {
     let forced = request.verb == Verb::Force && !c.holders.is_empty();
     let lost = if forced { vec![Loss { path: "a.txt".into(), bytes: 4096 }] } else { Vec::new() };
-    let proof = Proof {
+    let proof = Proof::Drive(DriveProof {
         flushed_bytes: 0,
         acknowledged: !forced,
         mount_gone: true,
         session_closed: true,
         worker_reaped: true,
-    };
+    });
     let unproven = Vec::new();
     Ended { name: c.name.clone(), proof, lost, unproven, took_ms: 12, forgotten: request.forget }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Action, Caller, Done, Draining, Event, Found, Opening, Round, State, Step, Time, Unmount};
 use crate::error::{Error, ErrorKind};
 use crate::request::Verb;
-use crate::view::{Ended, Holder, Loss, Proof};
+use crate::view::{DriveProof, Ended, Holder, Loss, Proof};
 
 /// How long a log-off, a dying worker or an undo may take when no caller's deadline is nearer.
 const GRACE: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ pub struct Drive {
     pub(super) enders: Vec<Waiter>,
     /// Who is left inside, when the name is being detached.
     pub(super) left_inside: Option<Vec<Holder>>,
-    pub(super) proof: Proof,
+    pub(super) proof: DriveProof,
     pub(super) lost: Vec<Loss>,
     pub(super) round: Round,
     /// When the present state gives up waiting, or tries again.
@@ -136,7 +136,7 @@ impl Drive {
             opener: None,
             enders: Vec::new(),
             left_inside: None,
-            proof: Proof { mount_gone: true, ..Proof::default() },
+            proof: DriveProof { mount_gone: true, ..DriveProof::default() },
             lost: Vec::new(),
             round: Round(0),
             limit: None,
@@ -166,7 +166,7 @@ impl Drive {
     }
 
     /// What is proven of its end so far.
-    pub fn proof(&self) -> &Proof {
+    pub fn proof(&self) -> &DriveProof {
         &self.proof
     }
 
@@ -813,7 +813,7 @@ impl Drive {
             let took = now.saturating_sub(waiter.since).as_millis();
             let ended = Ended {
                 name: self.name.clone(),
-                proof: self.proof.clone(),
+                proof: Proof::Drive(self.proof.clone()),
                 lost: self.lost.clone(),
                 unproven: self.unproven(),
                 took_ms: u64::try_from(took).unwrap_or(u64::MAX),

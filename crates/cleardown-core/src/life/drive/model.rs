@@ -223,7 +223,7 @@ impl World {
                 self.promise(self.mounted || !self.has_mount || unheard, "opened means mounted");
             }
             Ok(Done::Ended(ended)) => {
-                let proof = &ended.proof;
+                let Some(proof) = ended.proof.drive() else { return self.promise(false, "a drive's proof") };
                 self.promise(!proof.mount_gone || !self.mounted, "mount gone is true");
                 self.promise(!proof.worker_reaped || !self.worker, "worker reaped is true");
                 self.promise(!proof.session_closed || !self.session, "session closed is true");

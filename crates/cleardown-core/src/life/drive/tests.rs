@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::{Error, ErrorKind};
 use crate::request::Verb;
-use crate::view::{Ended, Holder, HolderKind, Loss, Proof};
+use crate::view::{DriveProof, Ended, Holder, HolderKind, Loss};
 
 const OPENER: Caller = Caller(0);
 const ENDER: Caller = Caller(1);
@@ -72,7 +72,7 @@ fn an_end_is_reported_with_the_whole_proof() {
     assert_eq!(drive.handle(Event::LoggedOff(true), s(2)), []);
     let actions = drive.handle(Event::WorkerExited(vec![]), s(3));
     assert_eq!(actions[0], Action::ForgetJournal);
-    let proof = Proof {
+    let proof = DriveProof {
         flushed_bytes: 4096,
         acknowledged: true,
         mount_gone: true,
@@ -80,7 +80,7 @@ fn an_end_is_reported_with_the_whole_proof() {
         worker_reaped: true,
     };
     let ended = ended(&actions);
-    assert_eq!((&ended.proof, ended.unproven.len(), ended.took_ms), (&proof, 0, 2000));
+    assert_eq!((ended.proof.drive().unwrap(), ended.unproven.len(), ended.took_ms), (&proof, 0, 2000));
     assert_eq!(drive.state(), State::Ended);
 }
 
@@ -152,8 +152,9 @@ fn force_ends_by_its_deadline_although_nobody_answers() {
     let actions = drive.handle(Event::WorkerExited(loss()), s(21));
     let ended = ended(&actions);
     assert_eq!(ended.lost, loss());
-    assert!(ended.proof.mount_gone && ended.proof.worker_reaped);
-    assert!(!ended.proof.acknowledged && !ended.proof.session_closed);
+    let proof = ended.proof.drive().unwrap();
+    assert!(proof.mount_gone && proof.worker_reaped);
+    assert!(!proof.acknowledged && !proof.session_closed);
     assert_eq!(ended.unproven.len(), 2);
 }
 
@@ -282,7 +283,7 @@ impl Seen {
                 Action::Report(caller, result) => {
                     prop_assert!(self.waiting.remove(caller), "{caller:?} was answered unasked");
                     if let Ok(Done::Ended(ended)) = result {
-                        self.proof(&ended.proof, drive.was_connected)?;
+                        self.proof(ended.proof.drive().unwrap(), drive.was_connected)?;
                     }
                 }
                 _ => {}
@@ -291,7 +292,7 @@ impl Seen {
         Ok(())
     }
 
-    fn proof(&self, proof: &Proof, was_connected: bool) -> Result<(), TestCaseError> {
+    fn proof(&self, proof: &DriveProof, was_connected: bool) -> Result<(), TestCaseError> {
         prop_assert!(proof.worker_reaped && self.exited);
         prop_assert!(!proof.acknowledged || self.drained || !was_connected);
         prop_assert!(!proof.session_closed || self.logged_off || !was_connected);
