@@ -100,6 +100,10 @@ pub enum ErrorKind {
     NoSuchEntry(String),
     /// The phone book has an entry of this name.
     EntryExists(String),
+    /// A file of another program cannot be imported: where (file and line), and why.
+    Import { at: String, why: String },
+    /// An entry makes no sense: what is wrong with it.
+    BadEntry { name: String, problems: Vec<String> },
     /// Dialling failed, or a link broke: the RAS number, and where in the dial.
     Link { entry: String, code: Code, during: RasState },
     /// The servers of these drives are reached over the link.
@@ -204,6 +208,7 @@ impl ErrorKind {
             BadEntryName(_) => Code(123),
             NoSuchEntry(_) => Code::CANNOT_FIND_PHONEBOOK_ENTRY,
             EntryExists(_) => Code(183),
+            Import { .. } | BadEntry { .. } => Code::CORRUPT_PHONEBOOK,
             Link { code, .. } => *code,
             Dependents { .. } => Code::DEVICE_IN_USE,
             Os { .. } => Code::IO_DEVICE,
@@ -264,6 +269,7 @@ impl ErrorKind {
             BadEntryName(_) => r#"a name has 1 to 256 characters, a letter or digit among them, none of | > < ? * \ / : ", and no dot at the start"#.into(),
             NoSuchEntry(_) => "cleardown phonebook list shows the entries, cleardown phonebook add makes one".into(),
             EntryExists(name) => format!("choose another name, or change it (cleardown phonebook edit {name:?})"),
+            BadEntry { name, .. } => format!("correct it with cleardown phonebook edit {name:?}"),
             Link { code, .. } => ras::hint(*code)?.into(),
             Dependents { name, .. } => format!("end them first, or all together (cleardown end {name} --with-dependents)"),
             Profile { .. } => "correct the file or remove it; the others are not affected".into(),
@@ -329,6 +335,10 @@ impl fmt::Display for ErrorKind {
             BadEntryName(name) => write!(f, "{name:?} is no name for a phone-book entry"),
             NoSuchEntry(name) => write!(f, "the phone book has no entry {name}"),
             EntryExists(name) => write!(f, "the phone book has an entry {name} already"),
+            Import { at, why } => write!(f, "{at} cannot be imported: {why}"),
+            BadEntry { name, problems } => {
+                write!(f, "the entry {name} cannot be used: {}", problems.join("; "))
+            }
             Link { entry, code, during } => match ras::text(*code) {
                 Some(text) => write!(f, "{entry}: {text} (error {}, while {during})", code.0),
                 None => write!(f, "{entry}: error {} while {during}", code.0),

@@ -5,6 +5,7 @@
 
 mod drives;
 mod files;
+pub mod import;
 mod phonebook;
 mod place;
 pub mod secrets;
