@@ -1,4 +1,4 @@
-//! What the Linux kernel knows: mounts, holders, processes, and the journal of intent.
+//! What the Linux kernel knows: mounts, holders, processes, links, and the journal of intent.
 //!
 //! Nothing here asks a file server anything: no mount is ever stat'ed or opened, so that a frozen server costs
 //! nothing.
@@ -8,6 +8,7 @@ pub mod holders;
 pub mod journal;
 pub mod mount;
 pub mod mounts;
+pub mod net;
 pub mod process;
 #[cfg(test)]
 mod testing;

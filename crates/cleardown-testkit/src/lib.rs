@@ -2,10 +2,12 @@
 //! own process group, and gone when the value is dropped. Tests only: it panics where a test would.
 
 pub mod fuse;
+pub mod netns;
 pub mod process;
 pub mod samba;
 pub mod sshd;
 
+pub use netns::{Cable, Namespace, Snapshot};
 pub use process::free_port;
 pub use samba::{Options, Samba, ShareDef, User};
 pub use sshd::{Agent, Sshd, SshdOptions};
