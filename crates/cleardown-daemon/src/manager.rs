@@ -37,16 +37,41 @@ pub(crate) fn ready() {
     send("READY=1", &[]);
 }
 
-/// Has the manager keep a connection's descriptors for the next daemon.
-pub(crate) fn keep(id: &str, fuse: BorrowedFd<'_>, arena: BorrowedFd<'_>) {
-    send(&format!("FDSTORE=1\nFDNAME=fuse-{id}"), &[fuse]);
-    send(&format!("FDSTORE=1\nFDNAME=arena-{id}"), &[arena]);
+/// What the manager keeps of a connection, so that it survives the death of daemon and worker at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// The kernel's FUSE connection.
+    Fuse,
+    /// The memory with pending data.
+    Arena,
+    /// The memory with the password: without it nobody could log on again.
+    Secret,
 }
 
-/// Has the manager close them.
+impl Kept {
+    const ALL: [Kept; 3] = [Kept::Fuse, Kept::Arena, Kept::Secret];
+
+    /// The name under which the manager keeps it.
+    pub(crate) fn name(self, id: &str) -> String {
+        let what = match self {
+            Kept::Fuse => "fuse",
+            Kept::Arena => "arena",
+            Kept::Secret => "secret",
+        };
+        format!("{what}-{id}")
+    }
+}
+
+/// Has the manager keep a connection's descriptor for the next daemon.
+pub(crate) fn keep(id: &str, what: Kept, descriptor: BorrowedFd<'_>) {
+    send(&format!("FDSTORE=1\nFDNAME={}", what.name(id)), &[descriptor]);
+}
+
+/// Has the manager close all descriptors of a connection.
 pub(crate) fn release(id: &str) {
-    send(&format!("FDSTOREREMOVE=1\nFDNAME=fuse-{id}"), &[]);
-    send(&format!("FDSTOREREMOVE=1\nFDNAME=arena-{id}"), &[]);
+    for what in Kept::ALL {
+        send(&format!("FDSTOREREMOVE=1\nFDNAME={}", what.name(id)), &[]);
+    }
 }
 
 fn send(message: &str, descriptors: &[BorrowedFd<'_>]) {

@@ -16,6 +16,7 @@ use rustix::process::Signal;
 
 use crate::actor::{self, Remains, is_alive};
 use crate::context::{Context, Record};
+use crate::manager::Kept;
 use crate::supervisor::Worker;
 
 /// A worker that does not answer within this time is replaced.
@@ -35,7 +36,8 @@ pub(crate) async fn reconcile(context: &Arc<Context>, mut stored: Stored) -> Res
     }
     let table = mounts::read().map_err(|e| Error::os("reading the mount table", &e))?;
     let remains = contents.records.into_iter().map(|(id, record)| {
-        let kept = (stored.remove(&format!("fuse-{id}")), stored.remove(&format!("arena-{id}")));
+        let mut take = |what: Kept| stored.remove(&what.name(&id));
+        let kept = (take(Kept::Fuse), take(Kept::Arena), take(Kept::Secret));
         examine(context, record, kept, &table)
     });
     for remains in join_all(remains.collect::<Vec<_>>()).await {
@@ -50,15 +52,15 @@ pub(crate) async fn reconcile(context: &Arc<Context>, mut stored: Stored) -> Res
 async fn examine(
     context: &Context,
     record: Record,
-    (mut fuse, mut arena): (Option<OwnedFd>, Option<OwnedFd>),
+    (mut fuse, mut arena, secret): (Option<OwnedFd>, Option<OwnedFd>, Option<OwnedFd>),
     table: &[Mount],
 ) -> Remains {
-    let mut secret = None;
+    let mut secret = secret.and_then(|descriptor| secret_in(&descriptor));
     let mut session = None;
     let mut worker = None;
     match find_worker(context, &record).await {
         Some((found, status)) => {
-            secret = ask_secret(&found.client).await;
+            secret = ask_secret(&found.client).await.or(secret);
             if let Ok((Reply::Descriptors { present: true }, descriptors)) =
                 found.client.request(Request::Descriptors, &[], PATIENCE).await
                 && let Ok([its_fuse, its_arena]) = <[OwnedFd; 2]>::try_from(descriptors)
@@ -102,7 +104,11 @@ async fn find_worker(context: &Context, record: &Record) -> Option<(Worker, Work
 async fn ask_secret(client: &control::Client) -> Option<Secret> {
     let (_, descriptors) = client.request(Request::Secret, &[], PATIENCE).await.ok()?;
     let descriptor = descriptors.into_iter().next()?;
-    let bytes = tokio::task::spawn_blocking(move || read_secret(descriptor, PATIENCE)).await.ok()?.ok()?;
+    tokio::task::spawn_blocking(move || secret_in(&descriptor)).await.ok()?
+}
+
+fn secret_in(descriptor: &OwnedFd) -> Option<Secret> {
+    let bytes = read_secret(descriptor, PATIENCE).ok()?;
     std::str::from_utf8(&bytes).ok().map(|text| Secret::new(text.to_owned()))
 }
 

@@ -11,5 +11,6 @@ mod stage;
 
 pub use answer::{Answer, Running};
 pub use machine::{Machine, Who, alive, eventually, is_mounted, kill};
+pub use programs::folder as programs_folder;
 pub use server::{Protocol, Server};
 pub use stage::{Stage, is_root};

@@ -208,7 +208,7 @@ impl Machine {
 
     /// The processes of this machine's daemon and workers, known by their environment.
     pub fn processes(&self) -> Vec<(i32, String)> {
-        let wanted = format!("CLEARDOWN_RUNTIME_DIR={}", self.path("run").display());
+        let wanted = format!("HOME={}", self.path("home").display());
         let pids = fs::read_dir("/proc").unwrap().flatten();
         let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
         // The name first: a process's environment cannot be read while its memory is locked, which in a test of

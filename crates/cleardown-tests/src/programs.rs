@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 ///
 /// Cargo builds a package's programs for its own tests only; so they are taken from the target folder, after
 /// a build of the whole workspace (the same that builds the tests, so nothing is built twice).
-pub(crate) fn folder() -> &'static PathBuf {
+pub fn folder() -> &'static PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let test = std::env::current_exe().expect("a test knows its path");

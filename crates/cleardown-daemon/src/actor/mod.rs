@@ -206,6 +206,8 @@ impl Actor {
     }
 
     async fn run(mut self, actions: Vec<cleardown_core::life::drive::Action>) {
+        // At once, so that a connection that was taken up is never shown as one that is being made.
+        self.publish();
         self.perform_all(actions).await;
         self.publish();
         while !self.machine.state().is_over() {

@@ -16,6 +16,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{Actor, Happening, Work};
+use crate::manager::{self, Kept};
 use crate::supervisor::Worker;
 
 /// How long one request to a server may take once connected.
@@ -144,7 +145,13 @@ impl Actor {
             Some(arena) => arena.clone(),
             None => {
                 let arena = Arc::new(Arena::create()?);
-                crate::manager::keep(&self.record.spec.id, fuse.as_fd(), arena.as_fd());
+                let id = &self.record.spec.id;
+                manager::keep(id, Kept::Fuse, fuse.as_fd());
+                manager::keep(id, Kept::Arena, arena.as_fd());
+                if let Some(secret) = self.handle.secret() {
+                    let secret = control::secret_descriptor(secret.expose().as_bytes())?;
+                    manager::keep(id, Kept::Secret, secret.as_fd());
+                }
                 self.arena.insert(arena).clone()
             }
         };

@@ -14,3 +14,4 @@ mod map;
 mod net_use;
 mod profile;
 mod secrets;
+mod service_manager;
