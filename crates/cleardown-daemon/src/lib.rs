@@ -17,6 +17,7 @@ mod memory;
 mod mount_table;
 mod network;
 mod options;
+mod ppp_peer;
 mod reconcile;
 mod registry;
 mod restore;
@@ -28,6 +29,7 @@ mod supervisor;
 mod tests;
 
 pub use options::Options;
+pub use ppp_peer::ppp_peer;
 pub use run::run;
 pub use sftp_server::sftp_server;
 

@@ -1,4 +1,4 @@
-//! `cleardownd` in its roles: the daemon, (started by it) a worker, and the demo's file server.
+//! `cleardownd` in its roles: the daemon, (started by it) a worker, and the demo's servers.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
             cleardown_worker::run(args.skip(1))
         }
         "sftp-server" => cleardown_daemon::sftp_server(args.skip(1)),
+        "ppp-peer" => cleardown_daemon::ppp_peer(args.skip(1)),
         _ => daemon(args),
     }
 }

@@ -68,7 +68,7 @@ fn serve(root: PathBuf, descriptor: u32) -> io::Result<()> {
 }
 
 /// One line. Opened through /proc, so that a number that is no descriptor of ours is an error and nothing worse.
-fn read_password(descriptor: u32) -> io::Result<Zeroizing<String>> {
+pub(crate) fn read_password(descriptor: u32) -> io::Result<Zeroizing<String>> {
     let mut password = Zeroizing::new(Vec::with_capacity(1024));
     let mut file = File::open(format!("/proc/self/fd/{descriptor}"))?;
     let mut byte = [0];

@@ -3,10 +3,13 @@
 //! The task has no privilege and knows no interface names: its owner hands it the descriptor of a TUN interface
 //! when IP is agreed on, and takes care of addresses, routes and name servers.
 
+mod end;
 mod pump;
+mod traffic;
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -16,6 +19,9 @@ use crate::line::Line;
 use crate::modem;
 use crate::ppp::session;
 use pump::Pump;
+
+pub use end::{End, Why};
+pub use traffic::Traffic;
 
 /// What to dial.
 #[derive(Clone, Debug)]
@@ -48,70 +54,64 @@ pub enum Report {
     DeviceConnected(String),
     /// The protocol's news, except its end.
     Ppp(session::Event),
+    /// The protocol is over, and the modem is being brought to rest.
+    Resetting,
     /// The last word.
     Ended(End),
 }
 
-/// How a link ended: each fact was seen, not assumed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct End {
-    /// Why.
-    pub why: Why,
-    /// The peer has acknowledged the end.
-    pub acknowledged: bool,
-    /// The modem has answered `OK` again; none where there is no modem.
-    pub device_answers: Option<bool>,
+/// How a link and its owner talk.
+#[derive(Debug)]
+pub struct Talk {
+    /// The owner's orders; closing means hang up.
+    pub orders: mpsc::Receiver<Order>,
+    /// The link's reports.
+    pub reports: mpsc::Sender<Report>,
+    /// What has passed.
+    pub traffic: Arc<Traffic>,
 }
 
-/// Why a link ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// The line could not be opened: the errno.
-    Port(i32),
-    /// The modem's call failed.
-    Call(modem::Failure),
-    /// The protocol ended.
-    Ppp(session::Reason),
-    /// The owner gave up before a call was made.
-    Cancelled,
-}
-
-impl Why {
-    /// The number in `raserror.h`.
-    pub fn ras(&self) -> u32 {
-        match self {
-            Why::Port(libc::EBUSY) => 633,
-            Why::Port(libc::ENOENT | libc::ENODEV | libc::ENXIO) => 692,
-            Why::Port(_) => 619,
-            Why::Call(failure) => failure.ras(),
-            Why::Ppp(reason) => reason.ras(),
-            Why::Cancelled => 631,
-        }
+impl Talk {
+    /// Both ends of a new conversation: the link's, and the owner's two.
+    pub fn new() -> (Talk, mpsc::Sender<Order>, mpsc::Receiver<Report>) {
+        let (orders, for_link) = mpsc::channel(4);
+        let (reports, for_owner) = mpsc::channel(64);
+        (Talk { orders: for_link, reports, traffic: Arc::default() }, orders, for_owner)
     }
 }
 
-/// Dials, carries, and ends a link; returns when the line has been given back. `orders` closing means hang up.
-pub async fn run(plan: Plan, orders: mpsc::Receiver<Order>, reports: mpsc::Sender<Report>) {
+/// Dials, carries, and ends a link; returns when the line has been given back.
+pub async fn run(plan: Plan, talk: Talk) {
     match open(&plan.line).await {
-        Ok(line) => run_on(line, plan, orders, reports).await,
+        Ok(line) => run_on(line, plan, talk).await,
         Err(error) => {
-            let errno = error.raw_os_error().unwrap_or(libc::EIO);
-            let end = End { why: Why::Port(errno), acknowledged: false, device_answers: None };
-            let _ = reports.send(Report::Ended(end)).await;
+            let _ = talk.reports.send(Report::Ended(End::of(Why::Port(error.into())))).await;
         }
     }
 }
 
-/// As [`run`], on a line that is open already (the plan's own is not looked at).
-pub async fn run_on(
-    line: crate::line::Open,
-    plan: Plan,
-    orders: mpsc::Receiver<Order>,
-    reports: mpsc::Sender<Report>,
-) {
+/// As [`run`], on a line that is open already.
+pub async fn run_on(line: crate::line::Open, plan: Plan, talk: Talk) {
+    let reports = talk.reports.clone();
     let _ = reports.send(Report::PortOpened).await;
-    let end = Pump::new(plan, line, orders, reports.clone()).run().await;
+    let end = Pump::new(plan, line, talk).run().await;
     let _ = reports.send(Report::Ended(end)).await;
+}
+
+/// Brings a modem to rest that a link before has left in an unknown state: with `device_answers`, the proof.
+pub async fn rest(line: &Line, modem: modem::Config, limit: Instant) -> End {
+    let opened = match tokio::time::timeout_at(limit, open(line)).await {
+        Ok(opened) => opened,
+        Err(_) => Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
+    };
+    match opened {
+        Ok(open) => {
+            let plan =
+                Plan { line: line.clone(), modem: Some((modem, String::new())), ppp: Default::default() };
+            Pump::new(plan, open, Talk::new().0).rest(limit).await
+        }
+        Err(error) => End { device_answers: Some(false), ..End::of(Why::Port(error.into())) },
+    }
 }
 
 /// How long a line may take to open: a TCP connection to a silent host is the slow one.

@@ -90,6 +90,11 @@ impl Deframer {
         self.discards
     }
 
+    /// What has come since the last flag: the beginning of a frame, or what a modem says when the call is over.
+    pub fn partial(&self) -> &[u8] {
+        &self.frame
+    }
+
     /// Takes octets; `each` gets every good frame, in order.
     pub fn feed(&mut self, mut line: &[u8], mut each: impl FnMut(&[u8])) {
         while let Some((octet, rest)) = line.split_first() {

@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use cleardown_core::Code;
+
 type Moment = Duration;
 
 /// How a modem is to be used.
@@ -84,14 +86,14 @@ pub enum Failure {
 
 impl Failure {
     /// The number in `raserror.h`.
-    pub fn ras(self) -> u32 {
+    pub fn ras(self) -> Code {
         match self {
-            Failure::Silent => 630,
-            Failure::Command => 692,
-            Failure::Busy => 676,
-            Failure::NoAnswer => 678,
-            Failure::NoCarrier => 679,
-            Failure::NoDialTone => 680,
+            Failure::Silent => Code::HARDWARE_FAILURE,
+            Failure::Command => Code::PORT_OR_DEVICE,
+            Failure::Busy => Code::LINE_BUSY,
+            Failure::NoAnswer => Code::NO_ANSWER,
+            Failure::NoCarrier => Code::NO_CARRIER,
+            Failure::NoDialTone => Code::NO_DIALTONE,
         }
     }
 }
@@ -106,6 +108,8 @@ enum State {
     Online,
     /// DTR is low.
     DtrLow,
+    /// `ATH` sent, in the hope that the fall of DTR was enough.
+    Asking,
     /// Silence before `+++`.
     GuardBefore,
     /// `+++` sent; OK comes after the silence behind it.
@@ -116,6 +120,10 @@ enum State {
     Probing(u8),
 }
 
+/// How long a modem may take to answer the `ATH` after the fall of DTR.
+const ASKING: Duration = Duration::from_millis(500);
+/// How long a modem may take to answer beyond the guard time behind `+++`.
+const ESCAPED: Duration = Duration::from_millis(700);
 /// The longest answer line that is kept.
 const LONGEST_LINE: usize = 256;
 
@@ -181,13 +189,20 @@ impl Modem {
         self.enter(State::DtrLow, self.config.dtr_low, now);
     }
 
+    /// How long [`Self::hang_up`] takes with a modem that answers, at most: by way of the escape sequence.
+    pub fn hang_up_time(&self) -> Duration {
+        self.config.dtr_low + ASKING + 2 * self.config.guard + ESCAPED
+    }
+
     /// The carrier-detect line changed.
     pub fn carrier(&mut self, on: bool, now: Moment) {
         let lost = self.carrier && !on;
         self.carrier = on;
         if lost && self.state == State::Online {
             self.events.push_back(Event::CarrierLost);
-        } else if lost && matches!(self.state, State::GuardBefore | State::Escaping | State::HangingUp) {
+        } else if lost
+            && matches!(self.state, State::Asking | State::GuardBefore | State::Escaping | State::HangingUp)
+        {
             self.probe(2, now);
         }
     }
@@ -232,15 +247,20 @@ impl Modem {
                 if self.config.has_lines && !self.carrier {
                     self.probe(2, now);
                 } else {
-                    self.enter(State::GuardBefore, self.config.guard, now);
+                    self.command("ATH", State::Asking, now);
+                    self.deadline = Some(now + ASKING);
                 }
             }
+            State::Asking => self.enter(State::GuardBefore, self.config.guard, now),
             State::GuardBefore => {
                 self.orders.push_back(Order::Write(b"+++".to_vec()));
-                self.enter(State::Escaping, self.config.guard + self.config.command_timeout / 2, now);
+                self.enter(State::Escaping, self.config.guard + ESCAPED, now);
             }
-            // No OK: either the fall of DTR had put it in command mode already, or it hears nothing. ATH tells.
-            State::Escaping => self.command("ATH", State::HangingUp, now),
+            // No OK: either it was in command mode already, and the line has to be finished, or it hears nothing.
+            State::Escaping => {
+                self.command("\rATH", State::HangingUp, now);
+                self.deadline = Some(now + ESCAPED);
+            }
             State::HangingUp => self.probe(2, now),
             State::Probing(0) => {
                 self.state = State::Idle;
@@ -261,6 +281,12 @@ impl Modem {
                 self.events.push_back(Event::Connected(text["CONNECT".len()..].trim().to_owned()));
             }
             State::Dialling => self.call_answer(&word),
+            // The fall of DTR was enough.
+            State::DtrLow if word("NO CARRIER") => {
+                self.orders.push_back(Order::Dtr(true));
+                self.probe(2, now);
+            }
+            State::Asking if word("OK") || word("NO CARRIER") => self.probe(2, now),
             State::Escaping if word("OK") => self.command("ATH", State::HangingUp, now),
             State::Escaping | State::HangingUp if word("NO CARRIER") => self.probe(2, now),
             State::HangingUp if word("OK") || word("ERROR") => self.probe(2, now),
@@ -368,7 +394,7 @@ mod tests {
             modem.dial("1", at(0));
             modem.input(format!("ATDT1\r\r\n{answer}\r\n").as_bytes(), at(5));
             let Some(Event::Failed(failure)) = modem.poll_event() else { panic!("{answer}") };
-            assert_eq!(failure.ras(), ras);
+            assert_eq!(failure.ras().0, ras);
         }
     }
 
@@ -391,16 +417,27 @@ mod tests {
         let mut modem = online(Config { has_lines: false, ..Config::default() });
         modem.hang_up(at(1000));
         modem.timeout(at(1350));
-        assert_eq!(written(&mut modem), "");
-        modem.timeout(at(2400));
+        assert_eq!(written(&mut modem), "ATH\r", "perhaps the fall of DTR was enough");
+        modem.timeout(at(1850));
+        modem.timeout(at(2900));
         assert_eq!(written(&mut modem), "", "the guard time is not over");
-        modem.timeout(at(2450));
+        modem.timeout(at(2950));
         assert_eq!(written(&mut modem), "+++");
-        modem.input(b"\r\nOK\r\n", at(3500));
+        modem.input(b"\r\nOK\r\n", at(4100));
         assert_eq!(written(&mut modem), "ATH\r");
-        modem.input(b"\r\nOK\r\n", at(3510));
+        modem.input(b"\r\nOK\r\n", at(4110));
         assert_eq!(written(&mut modem), "AT\r");
-        modem.input(b"\r\nOK\r\n", at(3520));
+        modem.input(b"\r\nOK\r\n", at(4120));
+        assert_eq!(modem.poll_event(), Some(Event::Reset));
+    }
+
+    #[test]
+    fn without_lines_a_modem_that_minds_dtr_is_not_escaped_from() {
+        let mut modem = online(Config { has_lines: false, ..Config::default() });
+        modem.hang_up(at(1000));
+        modem.input(b"\r\nNO CARRIER\r\n", at(1200));
+        assert_eq!(written(&mut modem), "AT\r");
+        modem.input(b"\r\nOK\r\n", at(1210));
         assert_eq!(modem.poll_event(), Some(Event::Reset));
     }
 

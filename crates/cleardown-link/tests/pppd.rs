@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use cleardown_link::engine::{End, Order, Plan, Report, Why, run_on};
+use cleardown_link::engine::{End, Order, Plan, Report, Talk, Why, run_on};
 use cleardown_link::line::{Line, Open};
 use cleardown_link::ppp::auth::client::Identity;
 use cleardown_link::ppp::session::{Config, Event, Reason};
@@ -117,10 +117,9 @@ impl Link {
         let identity = Identity { user: "client".into(), secret: password.to_owned().into() };
         let ppp = Config { identity: Some(identity), seed: [5; 32], ..Config::default() };
         let unused = Line::Command { argv: Vec::new() };
-        let (orders, for_engine) = mpsc::channel(4);
-        let (to_us, reports) = mpsc::channel(64);
+        let (talk, orders, reports) = Talk::new();
         let plan = Plan { line: unused, modem: None, ppp };
-        tokio::spawn(run_on(Open::stream(line).unwrap(), plan, for_engine, to_us));
+        tokio::spawn(run_on(Open::stream(line).unwrap(), plan, talk));
         Link { orders, reports }
     }
 
@@ -154,10 +153,13 @@ async fn right_and_wrong_password(auth: &str, checks: bool) {
     ping(&link).await;
     link.orders.send(Order::HangUp(Instant::now() + Duration::from_secs(5))).await.unwrap();
     let end = link.end().await;
-    assert_eq!(end, End { why: Why::Ppp(Reason::Asked), acknowledged: true, device_answers: None });
+    assert_eq!(
+        end,
+        End { why: Why::Ppp(Reason::Asked), ran: true, acknowledged: true, device_answers: None }
+    );
     if checks {
         let end = Link::dial(line, "guess").end().await;
-        assert_eq!(end.why.ras(), 691, "{end:?}");
+        assert_eq!(end.code().0, 691, "{end:?}");
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{End, Order, Plan, Report, Why};
+use super::{End, Order, Plan, Report, Talk, Traffic, Why};
 use crate::hdlc::{Accm, Deframer, frame};
-use crate::line::Open;
+use crate::line::{Line, Open};
 use crate::modem::{self, Modem};
 use crate::ppp::packet::protocol;
 use crate::ppp::session::{self, Phase, Reason, Received, Session};
@@ -20,8 +21,16 @@ const FULL: usize = 128 << 10;
 /// Datagrams read from the interface in one go.
 const BURST: usize = 32;
 
+/// How long the reset of a modem may take after an end that nobody asked for.
+const RESET: Duration = Duration::from_secs(10);
+/// What a modem says in the middle of a call when the carrier is gone.
+const NO_CARRIER: &[u8] = b"NO CARRIER\r\n";
+/// How long the line must be silent after those words before they are believed: a datagram may hold them.
+const SILENCE: Duration = Duration::from_millis(500);
+
 pub(super) struct Pump {
     line: Open,
+    source: Line,
     modem: Option<Modem>,
     number: String,
     session: Session,
@@ -35,19 +44,23 @@ pub(super) struct Pump {
     /// None once the owner is gone.
     orders: Option<mpsc::Receiver<Order>>,
     reports: mpsc::Sender<Report>,
+    traffic: Arc<Traffic>,
     /// The moment by which the owner wants to be done.
     limit: Option<Instant>,
+    /// The moment after which the peer is no longer waited for, since the modem needs the rest of the time.
+    peer_limit: Option<Instant>,
+    /// When the modem's word that the carrier is gone will be believed.
+    silent_at: Option<Instant>,
+    /// IP has been agreed on.
+    ran: bool,
+    /// The modem is on its way back to rest.
+    resetting: bool,
     end: Option<End>,
     done: bool,
 }
 
 impl Pump {
-    pub(super) fn new(
-        plan: Plan,
-        line: Open,
-        orders: mpsc::Receiver<Order>,
-        reports: mpsc::Sender<Report>,
-    ) -> Self {
+    pub(super) fn new(plan: Plan, line: Open, talk: Talk) -> Self {
         let (modem, number) = match plan.modem {
             Some((mut config, number)) => {
                 config.has_lines &= line.serial().is_some_and(|serial| serial.has_lines());
@@ -59,6 +72,7 @@ impl Pump {
         let longest = usize::from(plan.ppp.line.mru).max(1500) * 2;
         Pump {
             line,
+            source: plan.line,
             modem,
             number,
             session: Session::new(plan.ppp),
@@ -68,9 +82,14 @@ impl Pump {
             out: Vec::new(),
             sent: 0,
             start: Instant::now(),
-            orders: Some(orders),
-            reports,
+            orders: Some(talk.orders),
+            reports: talk.reports,
+            traffic: talk.traffic,
             limit: None,
+            peer_limit: None,
+            silent_at: None,
+            ran: false,
+            resetting: false,
             end: None,
             done: false,
         }
@@ -80,6 +99,7 @@ impl Pump {
         self.start.elapsed()
     }
 
+    /// Dials, carries and ends.
     pub(super) async fn run(mut self) -> End {
         let now = self.now();
         match &mut self.modem {
@@ -89,6 +109,18 @@ impl Pump {
             }
             None => self.session.open(now),
         }
+        self.until_done().await
+    }
+
+    /// Brings the modem to rest, and nothing else.
+    pub(super) async fn rest(mut self, limit: Instant) -> End {
+        (self.orders, self.limit) = (None, Some(limit));
+        self.note_end(Why::Cancelled, false);
+        self.reset();
+        self.until_done().await
+    }
+
+    async fn until_done(mut self) -> End {
         let mut from_line = vec![0; 64 << 10];
         let mut from_tun = vec![0; 2048.max(usize::from(self.session.mtu()) + 64)];
         while !self.done {
@@ -99,7 +131,7 @@ impl Pump {
             self.turn(&mut from_line, &mut from_tun).await;
         }
         self.line.close().await;
-        self.end.unwrap_or(End { why: Why::Cancelled, acknowledged: false, device_answers: None })
+        self.end.unwrap_or_else(|| End::of(Why::Cancelled))
     }
 
     /// Waits for one thing to happen and deals with it.
@@ -110,13 +142,13 @@ impl Pump {
         tokio::select! {
             biased;
             order = next_order(self.orders.as_mut()) => self.order(order),
-            () = sleep_until(deadline) => self.timeout(),
+            () = sleep_until(deadline) => self.timeout().await,
             written = self.line.write(&self.out[self.sent..]), if pending => match written {
                 Ok(written) => self.written(written),
-                Err(_) => self.line_lost(),
+                Err(_) => self.line_lost().await,
             },
             read = self.line.read(from_line) => match read {
-                Ok(0) | Err(_) => self.line_lost(),
+                Ok(0) | Err(_) => self.line_lost().await,
                 Ok(read) => self.input(&from_line[..read]),
             },
             ready = readable(self.tun.as_ref()), if room => {
@@ -128,7 +160,7 @@ impl Pump {
     fn deadline(&self) -> Option<Instant> {
         let modem = self.modem.as_ref().and_then(Modem::deadline);
         let machine = modem.into_iter().chain(self.session.deadline()).min().map(|at| self.start + at);
-        machine.into_iter().chain(self.limit).min()
+        machine.into_iter().chain(self.limit).chain(self.peer_limit).chain(self.silent_at).min()
     }
 
     fn order(&mut self, order: Option<Order>) {
@@ -138,7 +170,7 @@ impl Pump {
             None => {
                 self.orders = None;
                 if self.limit.is_none() {
-                    self.hang_up(Instant::now() + Duration::from_secs(3));
+                    self.hang_up(Instant::now() + RESET);
                 }
             }
         }
@@ -146,26 +178,44 @@ impl Pump {
 
     fn hang_up(&mut self, limit: Instant) {
         self.limit = Some(limit);
-        let now = self.now();
         if self.session.phase() != Phase::Dead {
-            self.session.close(now);
-        } else if let Some(modem) = &mut self.modem {
-            self.end.get_or_insert(End {
-                why: Why::Cancelled,
-                acknowledged: false,
-                device_answers: Some(false),
-            });
-            modem.hang_up(now);
-        } else {
+            self.peer_limit = self.modem.as_ref().map(|modem| patience(limit, modem.hang_up_time()));
+            self.session.close(self.start.elapsed());
+        } else if self.modem.is_none() {
             self.done = true;
+        } else if !self.resetting {
+            self.note_end(Why::Cancelled, false);
+            self.reset();
         }
     }
 
-    fn timeout(&mut self) {
+    /// From here on only the modem matters.
+    fn reset(&mut self) {
         let now = self.now();
-        if self.limit.is_some_and(|limit| Instant::now() >= limit) {
+        if let Some(modem) = &mut self.modem {
+            self.resetting = true;
+            self.peer_limit = None;
+            self.silent_at = None;
+            modem.hang_up(now);
+            self.limit.get_or_insert(Instant::now() + RESET);
+            let _ = self.reports.try_send(Report::Resetting);
+        }
+    }
+
+    async fn timeout(&mut self) {
+        let now = self.now();
+        let passed = |limit: Option<Instant>| limit.is_some_and(|limit| Instant::now() >= limit);
+        if passed(self.limit) {
             self.give_up(now);
             return;
+        }
+        if passed(self.silent_at) {
+            self.silent_at = None;
+            self.session.line_lost(now);
+        }
+        if passed(self.peer_limit) {
+            self.peer_limit = None;
+            self.session.line_lost(now);
         }
         self.look_at_carrier(now);
         if let Some(modem) = &mut self.modem {
@@ -179,9 +229,7 @@ impl Pump {
         if self.session.phase() != Phase::Dead {
             self.session.line_lost(now);
         }
-        while let Some(event) = self.session.poll_event() {
-            self.note_end(&event);
-        }
+        self.take_end();
         self.done = true;
     }
 
@@ -192,19 +240,40 @@ impl Pump {
         }
     }
 
-    fn line_lost(&mut self) {
+    /// The line broke. A terminal does so when the carrier falls, and must be opened again before its modem can be asked.
+    async fn line_lost(&mut self) {
         let now = self.now();
         self.out.clear();
         self.sent = 0;
         if self.session.phase() != Phase::Dead {
             self.session.line_lost(now);
         }
-        while let Some(event) = self.session.poll_event() {
-            self.note_end(&event);
+        self.take_end();
+        self.note_end(Why::Ppp(Reason::LineLost), false);
+        let serial = matches!(self.source, Line::Serial { .. });
+        if self.modem.is_none() || !serial || self.resetting {
+            self.done = true;
+            return;
         }
-        let device_answers = self.modem.is_some().then_some(false);
-        self.end.get_or_insert(End { why: Why::Ppp(Reason::LineLost), acknowledged: false, device_answers });
-        self.done = true;
+        match self.source.open().await {
+            Ok(line) => {
+                self.line = line;
+                self.reset();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the modem's port cannot be opened again");
+                self.done = true;
+            }
+        }
+    }
+
+    /// Takes the protocol's last word from its events; the others no longer matter.
+    fn take_end(&mut self) {
+        while let Some(event) = self.session.poll_event() {
+            if let session::Event::Ended { reason, acknowledged } = event {
+                self.note_end(Why::Ppp(reason), acknowledged);
+            }
+        }
     }
 
     fn input(&mut self, octets: &[u8]) {
@@ -218,15 +287,21 @@ impl Pump {
             self.session.open(now);
         }
         let (session, tun) = (&mut self.session, &self.tun);
+        let mut received = 0;
         self.deframer.feed(rest, |frame| match session.input(frame, now) {
             Received::Control => {}
             Received::Ipv4(datagram) | Received::Ipv6(datagram) => {
+                received += datagram.len();
                 if let Some(tun) = tun {
                     // A full interface drops, as any network does.
                     let _ = rustix::io::write(tun, datagram);
                 }
             }
         });
+        self.traffic.add_received(received);
+        let on_call = self.modem.is_some() && self.session.phase() != Phase::Dead;
+        let says_so = on_call && self.deframer.partial().ends_with(NO_CARRIER);
+        self.silent_at = says_so.then(|| Instant::now() + SILENCE);
     }
 
     fn read_interface(&mut self, buffer: &mut [u8]) {
@@ -241,6 +316,7 @@ impl Pump {
             };
             let version = buffer[0] >> 4;
             let header = if version == 6 { &headers[1] } else { &headers[0] };
+            self.traffic.add_sent(length);
             frame(&[header, &buffer[..length]], self.accm, &mut self.out);
         }
     }
@@ -266,38 +342,30 @@ impl Pump {
                 self.accm = send.accm;
                 self.deframer.set_receive_map(receive.accm);
             }
-            if self.note_end(&event) {
+            if let session::Event::Ended { reason, acknowledged } = event {
+                self.note_end(Why::Ppp(reason), acknowledged);
                 self.ppp_ended();
-            } else {
-                let _ = self.reports.send(Report::Ppp(event)).await;
+                continue;
             }
+            self.ran |= matches!(event, session::Event::Ipv4Up { .. } | session::Event::Ipv6Up { .. });
+            let _ = self.reports.send(Report::Ppp(event)).await;
         }
         self.settle_modem().await;
     }
 
-    /// Remembers the first end; true when `event` was one.
-    fn note_end(&mut self, event: &session::Event) -> bool {
-        let session::Event::Ended { reason, acknowledged } = event else { return false };
-        self.end.get_or_insert(End {
-            why: Why::Ppp(reason.clone()),
-            acknowledged: *acknowledged,
-            device_answers: self.modem.is_some().then_some(false),
-        });
-        true
+    /// Remembers the first end.
+    fn note_end(&mut self, why: Why, acknowledged: bool) {
+        let device_answers = self.modem.is_some().then_some(false);
+        self.end.get_or_insert(End { why, ran: self.ran, acknowledged, device_answers });
     }
 
     /// PPP has said its last word; what it wrote must leave before the line is dropped, then the modem is reset.
     fn ppp_ended(&mut self) {
-        let now = self.now();
-        match &mut self.modem {
-            Some(modem) => {
-                modem.hang_up(now);
-                self.limit.get_or_insert(Instant::now() + Duration::from_secs(10));
-            }
-            None => {
-                let _ = self.flush_now();
-                self.done = true;
-            }
+        if self.modem.is_some() {
+            self.reset();
+        } else {
+            let _ = self.flush_now();
+            self.done = true;
         }
     }
 
@@ -342,13 +410,8 @@ impl Pump {
                 }
             }
             modem::Event::Failed(failure) => {
-                self.end =
-                    Some(End { why: Why::Call(failure), acknowledged: false, device_answers: Some(false) });
-                let now = self.now();
-                if let Some(modem) = &mut self.modem {
-                    modem.hang_up(now);
-                }
-                self.limit.get_or_insert(Instant::now() + Duration::from_secs(10));
+                self.note_end(Why::Call(failure), false);
+                self.reset();
             }
             modem::Event::CarrierLost => {
                 let now = self.now();
@@ -362,6 +425,13 @@ impl Pump {
             }
         }
     }
+}
+
+/// How long the peer may be waited for when `reserve` is needed afterwards: to the last quarter at least.
+fn patience(limit: Instant, reserve: Duration) -> Instant {
+    let now = Instant::now();
+    let least = now + limit.saturating_duration_since(now) / 4;
+    limit.checked_sub(reserve).map_or(least, |at| at.max(least))
 }
 
 async fn next_order(orders: Option<&mut mpsc::Receiver<Order>>) -> Option<Order> {

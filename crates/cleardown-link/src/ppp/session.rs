@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use cleardown_core::Code;
+
 use super::Moment;
 use super::auth::client::{Client, Identity};
 use super::auth::server::{Server, Users};
@@ -93,8 +95,8 @@ pub enum Reason {
     LoopedBack,
     /// The peer stopped answering.
     PeerDead,
-    /// The peer refused us: the RAS number and the peer's words.
-    Refused { ras: u32, message: String },
+    /// The peer refused us: the RAS error and the peer's words.
+    Refused { code: Code, message: String },
     /// The peer did not finish the authentication.
     AuthenticationTimedOut,
     /// The peer could not or would not prove who it is.
@@ -104,19 +106,28 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The number in `raserror.h`.
-    pub fn ras(&self) -> u32 {
+    /// The number in `raserror.h`; `running` tells that IP had been agreed on before.
+    pub fn ras(&self, running: bool) -> Code {
         match self {
-            Reason::Asked => 631,
-            Reason::PeerEnded => 629,
-            Reason::LineLost => 668,
-            Reason::NoAnswer | Reason::AuthenticationTimedOut => 718,
-            Reason::NoAgreement => 732,
-            Reason::LoopedBack => 731,
-            Reason::PeerDead => 828,
-            Reason::Refused { ras, .. } => *ras,
-            Reason::PeerRefused => 919,
-            Reason::NoNetwork => 720,
+            Reason::Asked => Code::USER_DISCONNECTION,
+            Reason::PeerEnded if running => Code::REMOTE_DISCONNECTION,
+            Reason::PeerEnded => Code::PPP_LCP_TERMINATED,
+            Reason::LineLost | Reason::PeerDead => Code::LINK_FAILURE,
+            Reason::NoAnswer => Code::PPP_NO_RESPONSE,
+            Reason::AuthenticationTimedOut => Code::PPP_TIMEOUT,
+            Reason::NoAgreement => Code::PPP_NOT_CONVERGING,
+            Reason::LoopedBack => Code::PPP_LOOPBACK_DETECTED,
+            Reason::Refused { code, .. } => *code,
+            Reason::PeerRefused => Code::UNABLE_TO_AUTHENTICATE_SERVER,
+            Reason::NoNetwork => Code::PPP_NO_PROTOCOLS_CONFIGURED,
+        }
+    }
+
+    /// The peer's own words about it; empty when it said none.
+    pub fn words(&self) -> &str {
+        match self {
+            Reason::Refused { message, .. } => message,
+            _ => "",
         }
     }
 }
@@ -482,7 +493,7 @@ impl Session {
         let client = self.client.as_ref().map(|(_, client)| client.outcome().clone());
         let server = self.server.as_ref().map(|(_, server)| server.outcome().clone());
         match (client, server) {
-            (Some(Outcome::Refused { ras, message }), _) => self.end(Reason::Refused { ras, message }, now),
+            (Some(Outcome::Refused { code, message }), _) => self.end(Reason::Refused { code, message }, now),
             (_, Some(Outcome::Refused { .. })) => self.end(Reason::PeerRefused, now),
             (Some(Outcome::TimedOut), _) | (_, Some(Outcome::TimedOut)) => {
                 self.end(Reason::AuthenticationTimedOut, now);

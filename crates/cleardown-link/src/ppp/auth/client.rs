@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use cleardown_core::Code;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::exchange::Exchange;
 use super::{Method, Outcome, chap_md5, code, mschap, printable, value_and_name};
 use crate::ppp::Moment;
 use crate::ppp::packet::Control;
@@ -33,11 +35,7 @@ pub struct Client {
     nonce: [u8; 16],
     /// What the server must answer to prove itself (MS-CHAPv2).
     expected: Option<String>,
-    deadline: Option<Moment>,
-    tries_left: u8,
-    restart: Duration,
-    out: Option<Vec<u8>>,
-    outcome: Outcome,
+    exchange: Exchange,
 }
 
 impl Client {
@@ -50,54 +48,35 @@ impl Client {
         tries: u8,
         now: Moment,
     ) -> Self {
-        let mut client = Client {
-            method,
-            identity,
-            nonce,
-            expected: None,
-            deadline: Some(now),
-            tries_left: tries,
-            restart,
-            out: None,
-            outcome: Outcome::Pending,
+        // With CHAP the server speaks first.
+        let exchange = match method {
+            Method::Pap => Exchange::asking(restart, tries, now),
+            Method::ChapMd5 | Method::MsChapV2 => Exchange::waiting(restart, tries, now),
         };
-        if method == Method::Pap {
-            client.timeout(now);
-        } else {
-            // The server speaks first; a silent one is given up after as long as a PAP client would try.
-            client.deadline = Some(now + restart * u32::from(tries));
-            client.tries_left = 0;
-        }
+        let mut client = Client { method, identity, nonce, expected: None, exchange };
+        client.timeout(now);
         client
     }
 
     /// Where it stands.
     pub fn outcome(&self) -> &Outcome {
-        &self.outcome
+        &self.exchange.outcome
     }
 
     /// When [`Self::timeout`] is due.
     pub fn deadline(&self) -> Option<Moment> {
-        self.deadline
+        self.exchange.deadline()
     }
 
     /// The next packet (its protocol is the method's).
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.out.take()
+        self.exchange.out.take()
     }
 
     /// The timer.
     pub fn timeout(&mut self, now: Moment) {
-        if self.deadline.is_none_or(|deadline| now < deadline) {
-            return;
-        }
-        if self.tries_left == 0 {
-            self.outcome = Outcome::TimedOut;
-            self.deadline = None;
-        } else {
-            self.tries_left -= 1;
-            self.deadline = Some(now + self.restart);
-            self.out = Some(self.pap_request());
+        if self.exchange.timeout(now) {
+            self.exchange.out = Some(self.pap_request());
         }
     }
 
@@ -106,7 +85,7 @@ impl Client {
         match (self.method, packet.code) {
             (Method::Pap, code::PAP_ACK) => self.accepted(),
             (Method::Pap, code::PAP_NAK) => {
-                self.refused(super::RAS_AUTHENTICATION_FAILURE, packet.data.get(1..).unwrap_or_default());
+                self.refused(Code::AUTHENTICATION_FAILURE, packet.data.get(1..).unwrap_or_default());
             }
             (Method::Pap, _) => {}
             (_, code::CHALLENGE) => self.respond(packet),
@@ -115,7 +94,7 @@ impl Client {
             (Method::MsChapV2, code::FAILURE) => {
                 self.refused(mschap::failure_code(&printable(packet.data)), packet.data);
             }
-            (_, code::FAILURE) => self.refused(super::RAS_AUTHENTICATION_FAILURE, packet.data),
+            (_, code::FAILURE) => self.refused(Code::AUTHENTICATION_FAILURE, packet.data),
             _ => {}
         }
     }
@@ -154,7 +133,7 @@ impl Client {
         let mut data = vec![value.len() as u8];
         data.append(&mut value);
         data.extend_from_slice(user.as_bytes());
-        self.out = Some(Control { code: code::RESPONSE, id: packet.id, data: &data }.to_bytes());
+        self.exchange.out = Some(Control { code: code::RESPONSE, id: packet.id, data: &data }.to_bytes());
     }
 
     /// A server that does not know the password must not be trusted (RFC 2759, section 5).
@@ -164,21 +143,19 @@ impl Client {
             self.accepted();
         } else {
             self.refused(
-                super::RAS_AUTHENTICATION_FAILURE,
+                Code::AUTHENTICATION_FAILURE,
                 b"the server could not prove that it knows the password",
             );
         }
     }
 
     fn accepted(&mut self) {
-        if self.outcome == Outcome::Pending {
-            self.outcome = Outcome::Accepted(self.identity.user.clone());
-            self.deadline = None;
+        if self.exchange.is_pending() {
+            self.exchange.decide(Outcome::Accepted(self.identity.user.clone()));
         }
     }
 
-    fn refused(&mut self, ras: u32, message: &[u8]) {
-        self.outcome = Outcome::Refused { ras, message: printable(message) };
-        self.deadline = None;
+    fn refused(&mut self, code: Code, message: &[u8]) {
+        self.exchange.decide(Outcome::Refused { code, message: printable(message) });
     }
 }

@@ -1,8 +1,11 @@
 //! Authentication: PAP (RFC 1334), CHAP with MD5 (RFC 1994) and MS-CHAPv2 (RFC 2759), for both sides.
 
 pub mod client;
+mod exchange;
 pub mod mschap;
 pub mod server;
+
+use cleardown_core::Code;
 
 use super::packet::protocol;
 
@@ -49,8 +52,8 @@ pub enum Outcome {
     Pending,
     /// Accepted; the server's side learns who.
     Accepted(String),
-    /// Not accepted: the RAS number, and what the peer said (cut, printable characters only).
-    Refused { ras: u32, message: String },
+    /// Not accepted: the RAS error, and what the peer said (cut, printable characters only).
+    Refused { code: Code, message: String },
     /// No answer.
     TimedOut,
 }
@@ -82,6 +85,3 @@ mod code {
     pub(super) const SUCCESS: u8 = 3;
     pub(super) const FAILURE: u8 = 4;
 }
-
-/// RAS: unknown user or wrong password.
-pub const RAS_AUTHENTICATION_FAILURE: u32 = 691;

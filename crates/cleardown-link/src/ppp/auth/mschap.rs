@@ -1,5 +1,6 @@
 //! The computations of MS-CHAPv2 (RFC 2759, section 8).
 
+use cleardown_core::Code;
 use des::Des;
 use des::cipher::{BlockCipherEncrypt, KeyInit};
 use md4::{Digest, Md4};
@@ -63,10 +64,10 @@ pub fn authenticator_response(
 
 /// The RAS number in a failure message (`E=691 R=1 C=... V=3 M=...`); the numbers of RFC 2759, section 6, are
 /// RAS's own.
-pub fn failure_code(message: &str) -> u32 {
+pub fn failure_code(message: &str) -> Code {
     let code = message.split(' ').find_map(|part| part.strip_prefix("E=")?.parse().ok());
     code.filter(|code| matches!(code, 646 | 647 | 648 | 649 | 691 | 709))
-        .unwrap_or(super::RAS_AUTHENTICATION_FAILURE)
+        .map_or(Code::AUTHENTICATION_FAILURE, Code)
 }
 
 #[cfg(test)]
@@ -94,8 +95,8 @@ mod tests {
 
     #[test]
     fn failure_messages_carry_ras_numbers() {
-        assert_eq!(failure_code("E=648 R=0 C=00 V=3 M=expired"), 648);
-        assert_eq!(failure_code("E=999 R=0"), 691);
-        assert_eq!(failure_code("no"), 691);
+        assert_eq!(failure_code("E=648 R=0 C=00 V=3 M=expired"), Code::PASSWD_EXPIRED);
+        assert_eq!(failure_code("E=999 R=0"), Code::AUTHENTICATION_FAILURE);
+        assert_eq!(failure_code("no"), Code::AUTHENTICATION_FAILURE);
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use cleardown_core::Code;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::exchange::Exchange;
 use super::{Method, Outcome, chap_md5, code, mschap, printable, value_and_name};
 use crate::ppp::Moment;
 use crate::ppp::packet::Control;
@@ -38,11 +40,7 @@ pub struct Server {
     method: Method,
     users: Users,
     challenge: [u8; 16],
-    deadline: Option<Moment>,
-    tries_left: u8,
-    restart: Duration,
-    out: Option<Vec<u8>>,
-    outcome: Outcome,
+    exchange: Exchange,
 }
 
 /// The identifier of our one challenge; a link is authenticated once.
@@ -58,52 +56,35 @@ impl Server {
         tries: u8,
         now: Moment,
     ) -> Self {
-        let mut server = Server {
-            method,
-            users,
-            challenge,
-            deadline: Some(now),
-            tries_left: tries,
-            restart,
-            out: None,
-            outcome: Outcome::Pending,
-        };
+        let mut server = Server { method, users, challenge, exchange: Exchange::asking(restart, tries, now) };
         server.timeout(now);
         server
     }
 
     /// Where it stands.
     pub fn outcome(&self) -> &Outcome {
-        &self.outcome
+        &self.exchange.outcome
     }
 
     /// When [`Self::timeout`] is due.
     pub fn deadline(&self) -> Option<Moment> {
-        self.deadline
+        self.exchange.deadline()
     }
 
     /// The next packet (its protocol is the method's).
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.out.take()
+        self.exchange.out.take()
     }
 
-    /// The timer: asks again, or gives up.
+    /// The timer.
     pub fn timeout(&mut self, now: Moment) {
-        if self.deadline.is_none_or(|deadline| now < deadline) {
-            return;
-        }
-        if self.tries_left == 0 {
-            self.outcome = Outcome::TimedOut;
-            self.deadline = None;
-            return;
-        }
-        self.tries_left -= 1;
-        self.deadline = Some(now + self.restart);
-        if self.method != Method::Pap {
+        // With PAP it is the client that asks.
+        if self.exchange.timeout(now) && self.method != Method::Pap {
             let mut data = vec![self.challenge.len() as u8];
             data.extend_from_slice(&self.challenge);
             data.extend_from_slice(b"cleardown");
-            self.out = Some(Control { code: code::CHALLENGE, id: CHALLENGE_ID, data: &data }.to_bytes());
+            self.exchange.out =
+                Some(Control { code: code::CHALLENGE, id: CHALLENGE_ID, data: &data }.to_bytes());
         }
     }
 
@@ -117,27 +98,26 @@ impl Server {
             }
             _ => return,
         };
-        if self.outcome == Outcome::Pending {
-            self.outcome = match checked {
+        if self.exchange.is_pending() {
+            self.exchange.decide(match checked {
                 Some(user) => Outcome::Accepted(user),
                 None => Outcome::Refused {
-                    ras: super::RAS_AUTHENTICATION_FAILURE,
+                    code: Code::AUTHENTICATION_FAILURE,
                     message: "unknown user or wrong password".into(),
                 },
-            };
-            self.deadline = None;
-        } else if checked.is_some() != matches!(self.outcome, Outcome::Accepted(_)) {
+            });
+        } else if checked.is_some() != matches!(self.exchange.outcome, Outcome::Accepted(_)) {
             return;
         }
         let proof = match self.method {
             Method::MsChapV2 => self.proof(packet.data),
             _ => String::new(),
         };
-        self.out = Some(self.verdict(packet.id, &proof));
+        self.exchange.out = Some(self.verdict(packet.id, &proof));
     }
 
     fn verdict(&self, id: u8, proof: &str) -> Vec<u8> {
-        let good = matches!(self.outcome, Outcome::Accepted(_));
+        let good = matches!(self.exchange.outcome, Outcome::Accepted(_));
         let refused = match self.method {
             Method::MsChapV2 => "E=691 R=0 C=00000000000000000000000000000000 V=3 M=refused",
             _ => "refused",
