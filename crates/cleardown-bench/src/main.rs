@@ -14,7 +14,7 @@ mod servers;
 mod tree;
 mod work;
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -52,6 +52,9 @@ enum Role {
         #[arg(long, default_value_t = 1)]
         threads: usize,
     },
+    /// Starts the servers, prepares the work, says where, and waits until standard input ends: for profiling.
+    #[command(hide = true)]
+    Hold,
     /// Does one row of work, and prints what it took.
     #[command(hide = true)]
     Row { name: String, at: PathBuf, server: PathBuf, local: PathBuf, scale: String },
@@ -59,13 +62,25 @@ enum Role {
 
 fn main() -> io::Result<()> {
     let cli = Cli::parse();
-    match cli.role {
-        Some(Role::Null { threads }) => null::serve(threads),
-        Some(Role::Row { name, at, server, local, scale }) => {
-            work::child(&name, &at, &server, &local, &scale)
-        }
+    match &cli.role {
+        Some(Role::Null { threads }) => null::serve(*threads),
+        Some(Role::Hold) => hold(&cli),
+        Some(Role::Row { name, at, server, local, scale }) => work::child(name, at, server, local, scale),
         None => run(&cli),
     }
+}
+
+fn hold(cli: &Cli) -> io::Result<()> {
+    let servers = servers::Servers::start()?;
+    tree::prepare(&servers, if cli.quick { &work::QUICK } else { &work::FULL })?;
+    println!(
+        "HOME={} FOLDER={} SMB={} SFTP={}",
+        servers.home.path().display(),
+        servers.folder().display(),
+        servers.samba.port(),
+        servers.sshd.port()
+    );
+    io::stdin().read_to_end(&mut Vec::new()).map(drop)
 }
 
 fn run(cli: &Cli) -> io::Result<()> {

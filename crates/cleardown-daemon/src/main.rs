@@ -6,6 +6,10 @@ use std::process::ExitCode;
 
 use cleardown_daemon::Options;
 
+/// Workers make and drop small buffers on several threads all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1).peekable();
     let role = args.peek().and_then(|arg| arg.to_str()).unwrap_or_default().to_owned();

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::drive::Inner;
+use crate::eager;
 use crate::errno::{Answer, Errno};
 
 /// Requests under way.
@@ -61,7 +62,7 @@ impl Inner {
         let signal = Arc::new(Notify::new());
         self.calls.0.lock().insert(header.unique, signal.clone());
         let inner = self.clone();
-        self.runtime.spawn(async move {
+        eager::spawn(&self.runtime, async move {
             let interrupted = async {
                 signal.notified().await;
                 if signals == Signals::Grace {

@@ -21,6 +21,14 @@ const KEEP: usize = 20_000;
 const LOOKUPS: u32 = 3;
 /// How long a listing is believed while the server tells of changes.
 const WATCHED: Duration = Duration::from_secs(30);
+/// A change of ours is told to us too; within this time it is taken for ours.
+pub(crate) const OURS: Duration = Duration::from_secs(1);
+/// Our own changes that are remembered for it.
+const REMEMBERED: usize = 256;
+/// After so many folders in a row that look-ups have led to, the next ones are listed at their first look-up.
+const WALK: u32 = 3;
+/// So soon after each other.
+const STEP: Duration = Duration::from_secs(1);
 
 /// What is known of a folder's entries.
 #[derive(Debug, Default)]
@@ -31,8 +39,12 @@ pub(crate) struct DirCache {
     lookups: u32,
     counted: Option<Instant>,
     pub(crate) watched: bool,
-    /// Listed before, and so worth watching.
-    again: bool,
+    /// The names that we have changed lately, while the server tells of changes.
+    ours: HashMap<Vec<u8>, Instant>,
+    /// What was listed before this may lack a change: we took it for ours, or did not watch yet.
+    doubt: Option<Instant>,
+    /// The epoch when it was listed last: a folder that is listed again unchanged is worth watching.
+    listed: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -54,8 +66,9 @@ pub(crate) enum Listed {
 
 impl DirCache {
     fn valid(&self) -> Option<&Known> {
-        let limit = if self.watched { WATCHED } else { TTL };
-        self.known.as_ref().filter(|known| known.asked.elapsed() < limit)
+        let known = self.known.as_ref()?;
+        let told = self.watched && self.doubt.is_none_or(|doubt| doubt < known.asked);
+        (known.asked.elapsed() < if told { WATCHED } else { TTL }).then_some(known)
     }
 
     /// `exact`: the name's spelling decides (its key is the name).
@@ -86,6 +99,14 @@ impl DirCache {
     /// We have made or removed a name.
     pub(crate) fn note(&mut self, key: Vec<u8>, entry: Option<DirEntry>) {
         self.epoch += 1;
+        if self.watched {
+            if self.ours.len() >= REMEMBERED {
+                self.ours.retain(|_, since| since.elapsed() < OURS);
+            }
+            if self.ours.len() < REMEMBERED {
+                self.ours.insert(key.clone(), Instant::now());
+            }
+        }
         if let Some(known) = &mut self.known {
             match entry {
                 Some(entry) => drop(known.entries.insert(key, entry)),
@@ -99,13 +120,33 @@ impl DirCache {
         self.known = Some(Known { entries: HashMap::new(), asked: Instant::now() });
     }
 
+    /// Whether what the server tells of this name is what we have just done.
+    pub(crate) fn is_ours(&mut self, key: &[u8]) -> bool {
+        let ours = self.ours.get(key).is_some_and(|since| since.elapsed() < OURS);
+        if ours {
+            self.doubt();
+        }
+        ours
+    }
+
+    /// What we were told was taken for our own doing: without watching, the listing is not believed for long.
+    pub(crate) fn doubt(&mut self) {
+        self.doubt = Some(Instant::now());
+    }
+
+    /// The server tells of changes from now on, or no longer.
+    pub(crate) fn set_watched(&mut self, on: bool) {
+        (self.watched, self.doubt) = (on, Some(Instant::now()));
+        self.ours = HashMap::new();
+    }
+
     /// Counts a look-up that the server had to answer; true when the folder should be listed.
-    fn wants_listing(&mut self) -> bool {
+    fn wants_listing(&mut self, walking: bool) -> bool {
         if self.counted.is_none_or(|since| since.elapsed() > TTL) {
             (self.counted, self.lookups) = (Some(Instant::now()), 0);
         }
         self.lookups += 1;
-        self.lookups == LOOKUPS
+        self.lookups == if walking { 1 } else { LOOKUPS }
     }
 }
 
@@ -213,10 +254,12 @@ impl Inner {
             let mut table = self.table.lock();
             let path = table.path(node).ok_or_else(gone)?;
             let cache = &mut table.get_mut(node).ok_or_else(gone)?.cache;
-            (path, cache.epoch, std::mem::replace(&mut cache.again, true) && !cache.watched)
+            let again = cache.listed.replace(cache.epoch) == Some(cache.epoch) && !cache.watched;
+            (path, cache.epoch, again)
         };
-        if again {
-            self.watch(node, &path).await;
+        if again && !self.is_walk() {
+            let (inner, path) = (self.clone(), path.clone());
+            self.runtime.spawn(async move { inner.watch(node, &path).await });
         }
         let (sender, mut receiver) = mpsc::channel(4);
         let listing = self.share.list(&path, sender);
@@ -244,10 +287,22 @@ impl Inner {
         Ok(())
     }
 
+    /// Look-ups go from folder to folder.
+    fn is_walk(&self) -> bool {
+        self.walk.lock().is_some_and(|(since, steps)| steps >= WALK && since.elapsed() < STEP)
+    }
+
     /// A look-up in this folder has to ask the server: after some, the folder is listed as a whole.
     pub(crate) fn count_lookup(self: &Arc<Self>, parent: u64) {
-        let wanted = self.table.lock().get_mut(parent).is_some_and(|node| node.cache.wants_listing());
+        let walking = self.is_walk();
+        let mut table = self.table.lock();
+        let wanted = table.get_mut(parent).is_some_and(|node| node.cache.wants_listing(walking));
+        drop(table);
         if wanted {
+            let mut walk = self.walk.lock();
+            let steps = walk.filter(|(since, _)| since.elapsed() < STEP).map_or(1, |(_, steps)| steps + 1);
+            *walk = Some((Instant::now(), steps));
+            drop(walk);
             let inner = self.clone();
             self.runtime.spawn(async move {
                 if let Err(error) = inner.list(parent, drop).await {

@@ -94,10 +94,14 @@ pub(crate) struct Inner {
     /// Handles being closed on the server.
     pub(crate) closing: watch::Sender<usize>,
     pub(crate) watched: Mutex<VecDeque<(u64, SharePath)>>,
+    /// When look-ups last had a folder listed, and how many folders in a row.
+    pub(crate) walk: Mutex<Option<(Instant, u32)>>,
     pub(crate) room_on_server: Mutex<Option<(Instant, StatFs)>>,
     pub(crate) quiesced: AtomicBool,
     pub(crate) tidying: AtomicBool,
     pub(crate) open_files: AtomicUsize,
+    /// How often the connection was lost.
+    pub(crate) losses: AtomicUsize,
     abort: watch::Sender<bool>,
     gone: watch::Sender<bool>,
 }
@@ -203,10 +207,12 @@ impl Inner {
             sweeping: AtomicBool::new(false),
             closing: watch::Sender::new(0),
             watched: Mutex::default(),
+            walk: Mutex::default(),
             room_on_server: Mutex::default(),
             quiesced: AtomicBool::new(false),
             tidying: AtomicBool::new(false),
             open_files: AtomicUsize::new(0),
+            losses: AtomicUsize::new(0),
             abort: watch::Sender::new(false),
             gone: watch::Sender::new(false),
         })

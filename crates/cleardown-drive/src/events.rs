@@ -1,19 +1,18 @@
 //! What the server tells us unasked: broken leases, changes by others, the connection itself.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use cleardown_share::{Event, Lease, SharePath};
 use tokio::sync::mpsc;
 
+use crate::dirs::OURS;
 use crate::drive::Inner;
 use crate::kernel::Tell;
 use crate::status::ServerState;
 
 /// Folders that the server watches for us at most.
 const WATCHES: usize = 64;
-/// A change of ours is told to us too; within this time it is taken for ours.
-const OURS: Duration = Duration::from_secs(1);
 
 /// Heeds events until the share is dropped.
 pub(crate) async fn heed(inner: std::sync::Weak<Inner>, mut events: mpsc::Receiver<Event>) {
@@ -23,6 +22,7 @@ pub(crate) async fn heed(inner: std::sync::Weak<Inner>, mut events: mpsc::Receiv
             Event::LeaseBroken { path, lease, ticket } => inner.lease_broken(&path, lease, ticket),
             Event::Changed { dir, name } => inner.folder_changed(&dir, name.as_deref()),
             Event::Disconnected(error) => {
+                inner.losses.fetch_add(1, Ordering::Relaxed);
                 drop(inner.server.send_replace(ServerState::Reconnecting(error.status)));
             }
             Event::Reconnected => inner.reconnected(),
@@ -74,10 +74,19 @@ impl Inner {
         {
             let mut table = self.table.lock();
             let Some(folder) = table.find(dir) else { return };
+            let key = name.map(|name| table.key(name));
+            if let (Some(known), Some(key)) = (table.get_mut(folder), &key)
+                && known.cache.is_ours(key)
+            {
+                return;
+            }
             let child = name.and_then(|name| table.child(folder, name));
             let known = child.and_then(|child| table.get_mut(child));
             if let (Some(child), Some(known)) = (child, known) {
                 if known.changed.is_some_and(|changed| changed.elapsed() < OURS) {
+                    if let Some(folder) = table.get_mut(folder) {
+                        folder.cache.doubt();
+                    }
                     return;
                 }
                 if !known.file.as_ref().is_some_and(|file| file.is_held()) {
@@ -91,7 +100,7 @@ impl Inner {
                 Some(name) => tell.push(Tell::Name(folder, name.to_vec())),
                 None => {
                     // Perhaps it was the last that we are told: watching is asked for again.
-                    known.cache.watched = false;
+                    known.cache.set_watched(false);
                     let names: Vec<_> = known.children.iter().map(|(n, c)| (n.clone(), *c)).collect();
                     for (name, child) in names {
                         if let Some(known) = table.get_mut(child)
@@ -116,7 +125,7 @@ impl Inner {
             for node in nodes {
                 let Some(known) = table.get_mut(node) else { continue };
                 known.cache.forget();
-                known.cache.watched = false;
+                known.cache.set_watched(false);
                 if let Some(seen) = &mut known.seen {
                     seen.exact = false;
                 }
@@ -174,7 +183,7 @@ impl Inner {
 
     fn set_watched(&self, node: u64, watched: bool) {
         if let Some(known) = self.table.lock().get_mut(node) {
-            known.cache.watched = watched;
+            known.cache.set_watched(watched);
         }
     }
 }

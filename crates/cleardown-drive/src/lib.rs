@@ -17,6 +17,7 @@ mod attrs;
 mod calls;
 mod dirs;
 mod drive;
+mod eager;
 mod ending;
 mod errno;
 mod events;

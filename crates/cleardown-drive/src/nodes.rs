@@ -411,7 +411,9 @@ impl Node {
         let seen = self.seen.as_ref()?;
         let pending = self.file.as_ref().is_some_and(|file| file.pending_end().is_some());
         let held = self.file.as_ref().is_some_and(|file| file.is_held());
-        (pending || seen.exact && (held || seen.asked.elapsed() < TTL)).then_some(&seen.attr)
+        // A folder's entries change its times; its mode, which the kernel wants to know, stays.
+        let fresh = (seen.exact || self.dir) && seen.asked.elapsed() < TTL;
+        (pending || fresh || seen.exact && held).then_some(&seen.attr)
     }
 }
 

@@ -44,13 +44,16 @@ struct State {
 
 struct Chunk {
     data: watch::Receiver<Option<ShareResult<Bytes>>>,
-    task: tokio::task::AbortHandle,
+    /// Reads it.
+    task: Option<tokio::task::AbortHandle>,
     asked: Instant,
 }
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
@@ -72,6 +75,14 @@ impl ReadAhead {
         let mut state = self.0.lock();
         state.chunks.clear();
         (state.streak, state.window, state.end) = (0, 0, None);
+    }
+
+    /// A whole file that came with its opening, which was asked for at `version`.
+    pub(crate) fn begin_with(&self, whole: Bytes, version: usize, asked: Instant) {
+        let mut state = self.0.lock();
+        (state.version, state.end) = (version, Some(whole.len() as u64));
+        let (_, data) = watch::channel(Some(Ok(whole)));
+        state.chunks.insert(0, Chunk { data, task: None, asked });
     }
 
     /// Notes a read (of a file that has `known` bytes, if we know), asks the server for what will be wanted next, and says how to serve this one.
@@ -101,7 +112,8 @@ impl ReadAhead {
         state.next = if follows { state.next.max(end) } else { end };
         // A small file comes in one piece; of others the second read in a row is a stream.
         let small = offset == 0 && known.is_some_and(|known| known > size.into() && known <= CHUNK);
-        if state.streak < 2 && !small {
+        let here = state.chunks.contains_key(&(offset / CHUNK));
+        if state.streak < 2 && !small && !here {
             return Plan::Ask;
         }
         state.window = (state.window + 1).min(WINDOW);
@@ -171,7 +183,7 @@ fn ask(inner: &Arc<Inner>, remote: &Arc<Remote>, chunk: u64) -> Chunk {
         let read = inner.with(&remote, |file| async move { file.read(chunk * CHUNK, CHUNK as u32).await });
         let _ = sender.send(Some(read.await));
     });
-    Chunk { data, task: task.abort_handle(), asked: Instant::now() }
+    Chunk { data, task: Some(task.abort_handle()), asked: Instant::now() }
 }
 
 /// Waits for the pieces of a read. None: the server is to be asked after all.

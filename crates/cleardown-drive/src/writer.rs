@@ -11,6 +11,7 @@ use cleardown_share::{ShareError, ShareResult};
 
 use crate::arena::Record;
 use crate::drive::Inner;
+use crate::eager;
 use crate::errno::{Answer, Errno};
 use crate::file::{FileState, Queue, Remote};
 
@@ -20,6 +21,9 @@ const REQUEST: u64 = 1 << 20;
 const FLIGHTS: usize = 16;
 /// Writes of at least this size stay where the kernel put them; smaller ones are gathered.
 const IN_PLACE: usize = 256 << 10;
+
+/// Smaller requests are sent by the thread that has the data.
+const SENT_AT_ONCE: u64 = 64 << 10;
 
 /// Why data was not taken.
 pub(crate) enum Refused {
@@ -93,16 +97,27 @@ impl Inner {
 
     /// Sends what may be sent.
     pub(crate) fn pump(self: &Arc<Self>, file: &Arc<FileState>) {
+        self.pump_from(file, true);
+    }
+
+    /// `here`: small pieces on this thread.
+    fn pump_from(self: &Arc<Self>, file: &Arc<FileState>, here: bool) {
         loop {
             let mut queue = file.queue.lock();
             let Some(batch) = next_batch(&mut queue) else { return };
             let Some(remote) = queue.remote.clone() else { return };
             let range = batch[0].offset..batch[batch.len() - 1].end();
+            let bytes = range.end - range.start;
             queue.flights.push(range);
             drop(queue);
             batch.iter().for_each(|record| self.arena.shared.seal(record));
             let (inner, file) = (self.clone(), file.clone());
-            self.runtime.spawn(async move { inner.send(file, remote, batch).await });
+            let sending = async move { inner.send(file, remote, batch).await };
+            // Copying a large piece into the socket would hold up who reads the kernel's requests.
+            match here && bytes < SENT_AT_ONCE {
+                true => eager::spawn(&self.runtime, sending),
+                false => drop(self.runtime.spawn(sending)),
+            }
         }
     }
 
@@ -117,7 +132,7 @@ impl Inner {
             .await;
         drop(bytes);
         self.landed(&file, batch, written);
-        self.pump(&file);
+        self.pump_from(&file, false);
     }
 
     fn landed(self: &Arc<Self>, file: &Arc<FileState>, batch: Vec<Record>, written: ShareResult<()>) {

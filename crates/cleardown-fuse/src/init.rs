@@ -91,7 +91,6 @@ impl Negotiated {
 pub(crate) struct Offer {
     pub(crate) major: u32,
     pub(crate) minor: u32,
-    pub(crate) max_readahead: u32,
     pub(crate) flags: u64,
 }
 
@@ -113,7 +112,8 @@ pub(crate) fn negotiate(offer: Offer, config: &Config) -> io::Result<Option<Nego
         minor: offer.minor.min(abi::MINOR),
         flags,
         max_write: config.max_write.clamp(PAGE, largest),
-        max_readahead: config.max_readahead.min(offer.max_readahead),
+        // The kernel takes the lesser of this and what the mount's bdi says by then.
+        max_readahead: config.max_readahead,
         max_background: config.max_background,
         congestion_threshold: config.congestion_threshold,
     }))

@@ -116,8 +116,8 @@ fn init(input: &mut Input<'_>) -> Option<Body> {
     // Kernels before 5.17 end here.
     let flags2 = input.get::<[u8; 4]>().map_or(0, u32::from_ne_bytes);
     let flags = u64::from(init.flags) | u64::from(flags2) << 32;
-    let (major, minor, max_readahead) = (init.major, init.minor, init.max_readahead);
-    Some(Body::Init(Offer { major, minor, max_readahead, flags }))
+    let (major, minor) = (init.major, init.minor);
+    Some(Body::Init(Offer { major, minor, flags }))
 }
 
 fn write(input: &mut Input<'_>) -> Option<Body> {

@@ -57,6 +57,8 @@ bitflags! {
         const IDS = 1 << 12;
         /// The share is read-only for us.
         const READ_ONLY = 1 << 13;
+        /// Times that are set through a handle stay when data arrives later that was written through it before.
+        const TIMES_STAY = 1 << 14;
     }
 }
 
@@ -194,6 +196,16 @@ pub trait Share: Send + Sync + 'static {
     async fn list(&self, path: &SharePath, into: mpsc::Sender<Vec<DirEntry>>) -> ShareResult<()>;
     /// Opens a file.
     async fn open(&self, path: &SharePath, how: OpenHow) -> ShareResult<Opened>;
+    /// As [`Share::open`], and in the same round trip the file's first `len` bytes (fewer only at its end), where
+    /// the protocol can ask for both at once; none where it cannot, or when they could not be read.
+    async fn open_and_read(
+        &self,
+        path: &SharePath,
+        how: OpenHow,
+        _len: u32,
+    ) -> ShareResult<(Opened, Option<Bytes>)> {
+        Ok((self.open(path, how).await?, None))
+    }
     /// Makes a folder.
     async fn create_dir(&self, path: &SharePath, mode: u32) -> ShareResult<Attr>;
     /// Removes a file or link. `ENOTEMPTY`/`EISDIR` as for unlink(2).

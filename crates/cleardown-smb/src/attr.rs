@@ -2,15 +2,17 @@
 
 use std::time::Instant;
 
-use cleardown_share::{Attr, File, SetAttr, SharePath, ShareResult};
+use cleardown_share::{Access, Attr, File, SetAttr, SharePath, ShareResult};
 
 use crate::core::{Core, retry};
-use crate::create::{Compound, stat};
+use crate::create::{ATTR_ROOM, Compound, stat};
 use crate::file::SmbFile;
 use crate::link::Link;
-use crate::wire::Command;
+use crate::status;
 use crate::wire::create::{Create, access, option};
+use crate::wire::frame::Frame;
 use crate::wire::info::{self, attribute, class};
+use crate::wire::{Command, FileId, Malformed, request};
 
 /// The raw attributes with the read-only bit that a mode asks for; 0 (leave them) if nothing changes.
 pub(crate) fn bits_for_mode(bits: u32, mode: u32) -> u32 {
@@ -91,12 +93,43 @@ pub(crate) async fn set_open(file: &SmbFile, set: &SetAttr) -> ShareResult<Attr>
     if rest == SetAttr::default() {
         return file.stat().await;
     }
+    if file.0.access.contains(Access::WRITE) {
+        return file.set_basic(&rest).await;
+    }
     // A handle that was opened for reading may not change attributes; the path can.
     let path = file.0.path.lock().clone();
     set_path(&file.0.core, &path, &rest).await
 }
 
 impl SmbFile {
+    /// Changes times and mode, and asks for the outcome, in one round trip. Times set like this stay when a write
+    /// through this handle comes later (MS-FSA 2.1.5.15.2: UserSetModificationTime).
+    async fn set_basic(&self, set: &SetAttr) -> ShareResult<Attr> {
+        let bits = match set.mode {
+            Some(_) => self.attributes().await?.1,
+            None => 0,
+        };
+        let Some(basic) = basic(set, bits) else { return self.stat().await };
+        let attr = retry!(self.0.core, |link, deadline| {
+            let file = self.0.on(&link)?;
+            let mut frame = Frame::one(Command::SetInfo, link.tree, |body| {
+                info::set_file(body, class::BASIC, file, &basic);
+            });
+            frame.add(Command::QueryInfo, link.tree, 1, |body| {
+                info::query_file(body, class::ALL, FileId::RELATED, ATTR_ROOM);
+            });
+            let replies = link.call(frame, deadline).await?;
+            let [set, attributes] = replies.as_slice() else { return Err(Malformed.into()) };
+            set.ok()?;
+            let output = request::output(attributes.ok_or_status(status::BUFFER_OVERFLOW)?)?;
+            Ok(info::all(&output)?.0)
+        })?;
+        if let (Some(_), Some(created)) = (set.created, attr.created) {
+            self.0.core.files.recreated(&self.0.path.lock().clone(), info::filetime(created));
+        }
+        Ok(attr)
+    }
+
     /// SET_INFO of this file.
     pub(crate) async fn set(&self, class: u8, data: &[u8]) -> ShareResult<()> {
         self.ask(Command::SetInfo, |body, file| info::set_file(body, class, file, data)).await?;

@@ -13,7 +13,7 @@ use crate::wire::info::{self, attribute, class};
 use crate::wire::{Bits, Command, FileId, Malformed, ioctl, request};
 
 /// Room for attributes; the name at their end may be cut.
-const ATTR_ROOM: u32 = 1024;
+pub(crate) const ATTR_ROOM: u32 = 1024;
 /// FileAttributeTagInformation.
 const ATTRIBUTE_TAG: u8 = 35;
 

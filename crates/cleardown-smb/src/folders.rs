@@ -2,7 +2,7 @@
 //! and renames none while one below it is open: whoever does that waits until ours are closed.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cleardown_share::SharePath;
 use parking_lot::Mutex;
@@ -10,6 +10,9 @@ use tokio::sync::Notify;
 
 use crate::core::Core;
 use crate::watch;
+
+/// How long to wait for folders to be closed before looking for watches again.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// The folders that are open on the server for us.
 #[derive(Default)]
@@ -58,8 +61,13 @@ impl Drop for OpenFolder {
 /// Ends our watches at and below a path, and waits until no folder there is open for us, or the deadline.
 pub(crate) async fn leave(core: &Core, path: &SharePath, deadline: Instant) {
     let left = async {
-        watch::unwatch_below(core, path).await;
-        core.folders.none_below(path).await;
+        loop {
+            watch::unwatch_below(core, path).await;
+            // A watch that is only being set up shows a moment later.
+            if tokio::time::timeout(AGAIN, core.folders.none_below(path)).await.is_ok() {
+                return;
+            }
+        }
     };
     let _ = tokio::time::timeout_at(deadline.into(), left).await;
 }

@@ -54,6 +54,11 @@ pub(crate) async fn delete(
 
 /// Marks a file or folder for removal with its last handle.
 async fn dispose(link: &Link, create: &Create<'_>, deadline: Instant) -> ShareResult<()> {
+    if create.options & option::NON_DIRECTORY != 0 {
+        // Refused at once where it is not allowed. Not for folders: one that is not empty would just stay.
+        let create = Create { options: create.options | option::DELETE_ON_CLOSE, ..*create };
+        return Compound::new(link, &create).run(deadline).await?.done().map(drop);
+    }
     let compound = Compound::new(link, create).set(class::DISPOSITION, &[1]);
     compound.run(deadline).await?.done().map(drop)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use cleardown_core::{Error, ErrorKind};
 use cleardown_share::{
     Access, Attr, Capabilities, DirEntry, Disposition, Event, FileKind, OpenHow, Opened, RenameHow,
@@ -23,7 +24,7 @@ use crate::wire::create::{
 };
 use crate::wire::frame::Frame;
 use crate::wire::info::{self, attribute, class};
-use crate::wire::{Bits, Command, ioctl, request};
+use crate::wire::{Bits, Command, FileId, Malformed, ioctl, request};
 use crate::{dfs, dir, lease as leases, names, random, reconnect, remove, rename, status, watch};
 
 /// A share on an SMB server.
@@ -150,6 +151,7 @@ fn capabilities(config: &Config, link: &Link, flags: u32) -> Capabilities {
         | Capabilities::LEASES
         | Capabilities::CHANGE_NOTIFY
         | Capabilities::HARD_LINKS
+        | Capabilities::TIMES_STAY
         | has(fs::SPARSE, Capabilities::SPARSE)
         | has(fs::REPARSE_POINTS, Capabilities::SYMLINKS)
         | if read_only { Capabilities::READ_ONLY } else { Capabilities::empty() }
@@ -218,7 +220,12 @@ impl SmbShare {
         self.core.claimed.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    async fn open_file(&self, path: &SharePath, how: OpenHow) -> ShareResult<Opened> {
+    async fn open_file(
+        &self,
+        path: &SharePath,
+        how: OpenHow,
+        head: u32,
+    ) -> ShareResult<(Opened, Option<Bytes>)> {
         let core = &self.core;
         if how.access.contains(Access::WRITE) || how.disposition != Disposition::Open {
             core.may_write()?;
@@ -229,7 +236,7 @@ impl SmbShare {
         let mut release = Release { core, key: Some(key) };
         let is_idempotent = how.disposition != Disposition::CreateNew;
         let mut attempt = core.attempt();
-        let (created, link) = loop {
+        let (created, head, link) = loop {
             let link = attempt.link().await?;
             let mut create = create_for(&wire, how.access);
             create.disposition = wanted(how.disposition);
@@ -238,8 +245,8 @@ impl SmbShare {
             create.attributes =
                 if makes && how.mode & 0o222 == 0 { attribute::READ_ONLY } else { attribute::NORMAL };
             let create = core.caching(&link, create, key, create_id, how.lease);
-            match open_once(&link, create, attempt.deadline).await {
-                Ok(created) => break (created, link),
+            match open_with_head(&link, create, head, attempt.deadline).await {
+                Ok((created, head)) => break (created, head, link),
                 Err(error) if is_idempotent && attempt.again(&link, &error) => {}
                 // The path names another file than the one that has our lease: it gets a lease of its own.
                 Err(error)
@@ -258,7 +265,7 @@ impl SmbShare {
             }
         };
         release.key = None;
-        Ok(self.opened(path, how.access, &created, &link, key, create_id))
+        Ok((self.opened(path, how.access, &created, &link, key, create_id), head))
     }
 
     fn opened(
@@ -323,6 +330,30 @@ pub(crate) async fn open_once(link: &Link, create: Create<'_>, deadline: Instant
     Ok(Created::read(reply.ok()?)?)
 }
 
+/// One CREATE, and with it a READ of the first `len` bytes, if any are wanted; none if that failed.
+async fn open_with_head(
+    link: &Link,
+    create: Create<'_>,
+    len: u32,
+    deadline: Instant,
+) -> ShareResult<(Created, Option<Bytes>)> {
+    let len = len.min(link.chunk(false));
+    if len == 0 {
+        return Ok((open_once(link, create, deadline).await?, None));
+    }
+    let mut frame = Frame::one(Command::Create, link.tree, |body| create.body(body));
+    frame
+        .add(Command::Read, link.tree, link.charge(len), |body| request::read(body, FileId::RELATED, 0, len));
+    let replies = link.call(frame, deadline).await?;
+    let [created, read] = replies.as_slice() else { return Err(Malformed.into()) };
+    let created = Created::read(created.ok()?)?;
+    let head = match read.header.status {
+        status::END_OF_FILE => Some(Bytes::new()),
+        _ => read.ok().ok().and_then(|read| request::read_data(read, len).ok()),
+    };
+    Ok((created, head))
+}
+
 #[async_trait]
 impl Share for SmbShare {
     fn session(&self) -> SessionInfo {
@@ -355,7 +386,16 @@ impl Share for SmbShare {
     }
 
     async fn open(&self, path: &SharePath, how: OpenHow) -> ShareResult<Opened> {
-        self.open_file(path, how).await
+        Ok(self.open_file(path, how, 0).await?.0)
+    }
+
+    async fn open_and_read(
+        &self,
+        path: &SharePath,
+        how: OpenHow,
+        len: u32,
+    ) -> ShareResult<(Opened, Option<Bytes>)> {
+        self.open_file(path, how, len).await
     }
 
     async fn create_dir(&self, path: &SharePath, _mode: u32) -> ShareResult<Attr> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use cleardown_share::{
     Attr, Capabilities, DirEntry, Event, OpenHow, Opened, RenameHow, SessionInfo, SetAttr, Share, SharePath,
     ShareResult, StatFs,
@@ -107,6 +108,14 @@ impl Share for Tap {
     }
     async fn open(&self, path: &SharePath, how: OpenHow) -> ShareResult<Opened> {
         self.share.open(path, how).await
+    }
+    async fn open_and_read(
+        &self,
+        path: &SharePath,
+        how: OpenHow,
+        len: u32,
+    ) -> ShareResult<(Opened, Option<Bytes>)> {
+        self.share.open_and_read(path, how, len).await
     }
     async fn create_dir(&self, path: &SharePath, mode: u32) -> ShareResult<Attr> {
         self.share.create_dir(path, mode).await

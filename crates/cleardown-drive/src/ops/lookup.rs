@@ -1,17 +1,19 @@
 //! Names and attributes: lookup, getattr, setattr.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
 use cleardown_fuse::{Header, Reply, SetTime, SetattrIn};
-use cleardown_share::{Attr, Capabilities, SetAttr};
+use cleardown_share::{Attr, Capabilities, SetAttr, ShareError};
 
 use super::{Begun, begin, left};
 use crate::attrs::{now, share_time};
 use crate::dirs::Listed;
 use crate::drive::Inner;
 use crate::errno::{Answer, Errno};
+use crate::file::{FileState, Remote};
 
 /// What we know of a name without asking.
 enum Known {
@@ -186,24 +188,42 @@ impl Inner {
         })
     }
 
+    /// Whether a change need not wait for the data that is pending.
+    fn may_overtake(&self, file: &FileState, through: Option<&Arc<Remote>>, set: &SetAttr) -> bool {
+        let queue = file.queue.lock();
+        let same = matches!((&queue.remote, through), (Some(writer), Some(own)) if Arc::ptr_eq(writer, own));
+        same && set.size.is_none() && self.capabilities().contains(Capabilities::TIMES_STAY)
+    }
+
     async fn change(self: &Arc<Self>, node: u64, fh: Option<u64>, set: &SetAttr) -> Answer<Attr> {
         if *set == SetAttr::default() {
             return self.fetch(node, fh).await;
         }
         let file = self.table.lock().get(node).and_then(|known| known.file.clone());
-        if let Some(file) = &file {
-            // A write that comes later would change size and times again.
-            self.settle(file).await?;
-        }
         let handle = self
             .live_handle(node, fh)
             .filter(|remote| set.size.is_none() || remote.access.contains(cleardown_share::Access::WRITE));
-        let mut changed = match handle {
-            Some(remote) => self.with(&remote, |file| async move { file.set_attr(set).await }).await,
+        let ask = async || match &handle {
+            Some(remote) => self.with(remote, |file| async move { file.set_attr(set).await }).await,
             None => {
-                let path = self.node_path(node)?;
+                let path = self.node_path(node).map_err(|_| gone())?;
                 self.ask(|| self.share.set_attr(&path, set)).await
             }
+        };
+        let mut changed = match &file {
+            Some(file) if self.may_overtake(file, handle.as_ref(), set) => {
+                let losses = self.losses.load(Ordering::Relaxed);
+                let (settled, changed) = tokio::join!(self.settled(file), ask());
+                settled?;
+                // On a new handle a write may have come late after all.
+                if losses == self.losses.load(Ordering::Relaxed) { changed } else { ask().await }
+            }
+            Some(file) => {
+                // A write that comes later would change size and times again.
+                self.settle(file).await?;
+                ask().await
+            }
+            None => ask().await,
         };
         if let Err(error) = &changed
             && error.errno == libc::EOPNOTSUPP
@@ -229,4 +249,8 @@ impl Inner {
         }
         Ok(changed?)
     }
+}
+
+fn gone() -> ShareError {
+    ShareError::server(libc::ESTALE, "the file was removed")
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use cleardown_fuse::{EntryOut, Filesystem, Header, Op, Reply, Request, StatfsOut};
 use cleardown_share::{Attr, Capabilities, SharePath};
 
-use crate::attrs::{TTL, to_fuse};
+use crate::attrs::{TTL, now, to_fuse};
 use crate::dirs::DirHandle;
 use crate::drive::Inner;
 use crate::errno::{Answer, Errno};
@@ -222,8 +222,14 @@ impl Inner {
         let entry = attr.map(|attr| cleardown_share::DirEntry { name: name.to_vec(), attr: attr.clone() });
         if let Some(folder) = table.get_mut(parent) {
             folder.cache.note(key, entry);
-            // Its times are others now.
-            folder.seen = None;
+            // Its times are others now. The kernel asks for its mode before every change in it: rather a guess of
+            // the times for a moment than a question to the server each time.
+            folder.changed = Some(Instant::now());
+            if let Some(seen) = &mut folder.seen {
+                seen.attr.modified = now().max(seen.attr.modified);
+                seen.attr.changed = seen.attr.modified;
+                seen.exact = false;
+            }
         }
     }
 

@@ -14,6 +14,9 @@ use crate::errno::Errno;
 use crate::file::{FileState, Remote};
 use crate::reader::ReadAhead;
 
+/// Files below this size are read with their opening.
+const HEAD: u32 = 64 << 10;
+
 pub(crate) fn access_of(flags: i32) -> Access {
     match flags & libc::O_ACCMODE {
         libc::O_RDONLY => Access::READ,
@@ -44,8 +47,12 @@ impl Inner {
                 inner.discard(&file).await;
             }
             let how = OpenHow { access, disposition, mode: 0, lease: true };
-            let asked = Instant::now();
-            let opened = inner.ask(|| inner.share.open(&path, how)).await?;
+            let head = if truncates { 0 } else { inner.head_of(node, flags) };
+            let (asked, version) = (Instant::now(), file.version());
+            let (opened, head) = match head {
+                0 => (inner.ask(|| inner.share.open(&path, how)).await?, None),
+                len => inner.ask(|| inner.share.open_and_read(&path, how, len)).await?,
+            };
             if opened.attr.kind == FileKind::Dir {
                 return Err(Errno(libc::EISDIR));
             }
@@ -53,13 +60,35 @@ impl Inner {
                 inner.changed_locally(node, |_| 0);
             }
             let keep = inner.took(node, &opened.attr, asked, opened.lease);
+            let whole = head.filter(|head| head.len() as u64 == opened.attr.size);
             let remote = inner.go_live(&file, access, opened);
             let fh = inner.new_handle(&file, remote, flags);
+            if let (Some(whole), Ok(handle)) = (whole, inner.file_handle(fh)) {
+                handle.ahead.begin_with(whole, version, asked);
+            }
             let keep = if keep { OpenFlags::KEEP_CACHE } else { OpenFlags::empty() };
             Ok((fh, flags_for(flags) | keep))
         };
         self.spawn(header, reply, work, |reply, (fh, flags)| reply.opened(fh, flags));
         Ok(())
+    }
+
+    /// How much to read with the opening: all of a small file that will be read, as far as can be told.
+    fn head_of(&self, node: u64, flags: i32) -> u32 {
+        if access_of(flags) != Access::READ || flags & libc::O_DIRECT != 0 {
+            return 0;
+        }
+        let table = self.table.lock();
+        let Some(known) = table.get(node) else { return 0 };
+        let Some(attr) = known.seen.as_ref().map(|seen| &seen.attr) else { return 0 };
+        // What was given to the kernel before is in its page cache.
+        let cached = known.pages == Some((attr.size, attr.modified.0, attr.changed.0));
+        let pending = known.file.as_ref().is_some_and(|file| file.pending_end().is_some());
+        match u32::try_from(attr.size) {
+            // One byte more shows that it has not grown.
+            Ok(size) if size > 0 && size < HEAD && !cached && !pending => size + 1,
+            _ => 0,
+        }
     }
 
     /// A handle under a lease that is open already serves another opener.

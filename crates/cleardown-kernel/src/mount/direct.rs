@@ -15,6 +15,7 @@ use rustix::mount::{
 };
 
 use super::{MountRequest, Mounted, bad_point, folder};
+use crate::mounts::Mount;
 
 pub(super) fn mount(request: &MountRequest) -> Result<Mounted> {
     let point = folder::hold(&request.at)?;
@@ -30,7 +31,18 @@ pub(super) fn mount(request: &MountRequest) -> Result<Mounted> {
     let mount = mounts.into_iter().find(|mount| mount.id == id);
     let mount =
         mount.ok_or_else(|| bad_point(&point.path.display().to_string(), "it was unmounted at once"))?;
+    read_ahead(&mount);
     Ok(Mounted { fuse, mount })
+}
+
+/// Lets the page cache read ahead more than 128 KiB, so that large files come in large requests. Where `/sys` is not
+/// ours to write, they come in more and smaller ones.
+fn read_ahead(mount: &Mount) {
+    const KIB: u32 = 4096;
+    let of = format!("/sys/class/bdi/{}/read_ahead_kb", mount.dev);
+    if let Err(error) = std::fs::write(&of, KIB.to_string()) {
+        tracing::debug!(of, %error, "the read-ahead stays as it is");
+    }
 }
 
 pub(super) fn open_device() -> Result<OwnedFd> {

@@ -30,6 +30,7 @@ pub(crate) mod disposition {
 pub(crate) mod option {
     pub(crate) const DIRECTORY: u32 = 0x1;
     pub(crate) const NON_DIRECTORY: u32 = 0x40;
+    pub(crate) const DELETE_ON_CLOSE: u32 = 0x1000;
     pub(crate) const OPEN_REPARSE_POINT: u32 = 0x20_0000;
 }
 
