@@ -113,6 +113,26 @@ fn a_small_file_takes_two_round_trips_to_write() {
 }
 
 #[test]
+fn a_folder_that_we_change_is_not_asked_for_its_attributes_each_time() {
+    let share = MemoryShare::new();
+    let mount = Mount::new(&share);
+    fs::create_dir(mount.join("d")).unwrap();
+    let modified = || fs::metadata(mount.join("d")).unwrap().modified().unwrap();
+    let (stats, mut last) = (share.faults().calls(Op::Stat), modified());
+    for number in 0..20 {
+        fs::write(mount.join(&format!("d/{number}")), b"small").unwrap();
+        if number % 2 == 0 {
+            fs::remove_file(mount.join(&format!("d/{number}"))).unwrap();
+        }
+        let now = modified();
+        assert!(now > last, "a change of its entries changes its time");
+        last = now;
+    }
+    let stats = share.faults().calls(Op::Stat) - stats;
+    assert!(stats <= 5, "the server was asked {stats} times");
+}
+
+#[test]
 fn look_ups_in_one_folder_turn_into_one_listing() {
     let share = MemoryShare::new();
     let other = share.second_client();

@@ -43,6 +43,22 @@ pub async fn times_are_set_as_precisely_as_the_protocol_can(room: &Room<'_>) {
     assert_eq!(room.share.stat(&path).await.unwrap().modified, Time(later.0 - lost));
 }
 
+pub async fn times_set_while_data_is_under_way_stay(room: &Room<'_>) {
+    if !room.can(Capabilities::TIMES_STAY) {
+        return;
+    }
+    let file = room.create("file", b"").await;
+    let then = SetAttr { modified: Some(Time(1_234_567_890 * SECOND)), ..SetAttr::default() };
+    let data = bytes::Bytes::from(vec![7; 1 << 20]);
+    for number in 0..8 {
+        let (written, set) = tokio::join!(file.write(number << 20, data.clone()), file.set_attr(&then));
+        written.unwrap();
+        set.unwrap();
+    }
+    file.close().await.unwrap();
+    assert_eq!(room.share.stat(&room.path("file")).await.unwrap().modified, Time(1_234_567_890 * SECOND));
+}
+
 pub async fn modes_are_kept(room: &Room<'_>) {
     if !room.can(Capabilities::MODE) {
         return;

@@ -80,3 +80,17 @@ pub async fn nothing_lies_below_a_file(room: &Room<'_>) {
     fails(room.share.open(&below, how(CreateNew)).await, &errnos);
     fails(room.share.create_dir(&below, 0o755).await, &errnos);
 }
+
+pub async fn the_beginning_comes_with_the_opening(room: &Room<'_>) {
+    let path = room.file("file", b"0123456789").await;
+    for (asked, wanted) in [(4, &b"0123"[..]), (10, b"0123456789"), (100, b"0123456789")] {
+        let (opened, head) = room.share.open_and_read(&path, how(Open), asked).await.unwrap();
+        // A protocol that cannot ask for both at once brings nothing.
+        assert!(head.is_none_or(|head| head == wanted));
+        assert_eq!(opened.attr.size, 10);
+        assert_eq!(opened.file.read(8, 10).await.unwrap(), b"89"[..]);
+        opened.file.close().await.unwrap();
+    }
+    let missing = room.share.open_and_read(&room.path("missing"), how(Open), 10).await;
+    fails(missing.map(drop), &[libc::ENOENT]);
+}

@@ -28,6 +28,22 @@ async fn what_is_written_is_read_and_is_on_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_small_file_comes_with_its_opening() {
+    let samba = Samba::start(Options::default()).unwrap();
+    let share = eve(&samba, "files").await;
+    std::fs::write(samba.path("files").join("f"), b"all of it").unwrap();
+    for (asked, wanted) in [(3, &b"all"[..]), (1000, b"all of it")] {
+        let opened = share.open_and_read(&path("f"), how(Access::READ, Disposition::Open), asked).await;
+        let (opened, head) = opened.unwrap();
+        assert_eq!(head.unwrap(), wanted);
+        opened.file.close().await.unwrap();
+    }
+    std::fs::write(samba.path("files").join("empty"), b"").unwrap();
+    let opened = share.open_and_read(&path("empty"), how(Access::READ, Disposition::Open), 10).await;
+    assert_eq!(opened.unwrap().1.unwrap().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn folders_are_listed_whole() {
     let samba = Samba::start(Options::default()).unwrap();
     let share = Arc::new(eve(&samba, "files").await);
