@@ -9,13 +9,16 @@
 mod contender;
 mod null;
 mod ours;
+mod raw;
 mod report;
 mod servers;
+mod stop;
 mod tree;
 mod work;
 
 use std::io::{self, Read as _};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 
@@ -30,6 +33,9 @@ struct Cli {
     /// Rounds; the table shows medians [default: 3].
     #[arg(long)]
     rounds: Option<usize>,
+    /// No round begins that would not be over by then, going by the one before [default: 15, quick: 5].
+    #[arg(long)]
+    minutes: Option<u64>,
     /// Only these contenders (a part of the name, separated by commas).
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -84,21 +90,20 @@ fn hold(cli: &Cli) -> io::Result<()> {
 }
 
 fn run(cli: &Cli) -> io::Result<()> {
+    stop::prepare()?;
     let scale = if cli.quick { work::QUICK } else { work::FULL };
     let rounds = cli.rounds.unwrap_or(if cli.quick { 1 } else { 3 });
-    let wanted = |list: &[String], name: &str| list.is_empty() || list.iter().any(|part| name.contains(part));
+    let (start, budget) = (Instant::now(), cli.minutes.unwrap_or(if cli.quick { 5 } else { 15 }));
+    let end = start + Duration::from_secs(budget * 60);
     let servers = servers::Servers::start()?;
     tree::prepare(&servers, &scale)?;
-    let mut report = report::Report::new(rounds, &scale);
-    for round in 0..rounds {
-        for contender in contender::all().into_iter().filter(|c| wanted(&cli.only, c.name)) {
-            eprintln!("round {}: {}", round + 1, contender.name);
-            if let Err(error) =
-                measure(&contender, &servers, &scale, &mut report, |row| wanted(&cli.rows, row))
-            {
-                eprintln!("  left out: {error}");
-                report.leave_out(contender.name, &error.to_string());
-            }
+    let mut report = report::Report::new(&scale);
+    for round in 1..=rounds {
+        let begun = Instant::now();
+        one_round(cli, round, &servers, &scale, &mut report)?;
+        report.rounds = round;
+        if begun.elapsed() > end.saturating_duration_since(Instant::now()) {
+            break;
         }
     }
     if !cli.no_commands && wanted(&cli.only, "cleardown smb") {
@@ -106,8 +111,36 @@ fn run(cli: &Cli) -> io::Result<()> {
             Ok(figures) => report.commands = Some(figures),
             Err(error) => report.leave_out("commands", &error.to_string()),
         }
+        stop::check()?;
     }
     report.write(&cli.output)
+}
+
+fn wanted(list: &[String], name: &str) -> bool {
+    list.is_empty() || list.iter().any(|part| name.contains(part))
+}
+
+/// All contenders in turn.
+fn one_round(
+    cli: &Cli,
+    round: usize,
+    servers: &servers::Servers,
+    scale: &work::Scale,
+    report: &mut report::Report,
+) -> io::Result<()> {
+    for contender in contender::all().into_iter().filter(|c| wanted(&cli.only, c.name)) {
+        eprintln!("round {round}: {}", contender.name);
+        if let Err(error) = measure(&contender, servers, scale, report, |row| wanted(&cli.rows, row)) {
+            stop::check()?;
+            eprintln!("  left out: {error}");
+            report.leave_out(contender.name, &error.to_string());
+        }
+    }
+    if wanted(&cli.only, raw::SMBCLIENT) {
+        eprintln!("round {round}: clients without a file system");
+        raw::measure(servers, scale, report, |row| wanted(&cli.rows, row));
+    }
+    stop::check()
 }
 
 /// Mounts one contender, and does the rows on it.
@@ -120,11 +153,15 @@ fn measure(
 ) -> io::Result<()> {
     let mut mount = (contender.start)(servers)?;
     for row in work::ROWS.iter().filter(|row| wanted(row.name)) {
+        if report.is_slow(contender.name, row.name) {
+            continue;
+        }
         let result = work::in_child(row.name, &mut mount, servers, scale);
         match &result {
             Ok(m) => eprintln!("  {:<14} {:>8.3} s ({:.3} s until on the server)", row.name, m.app, m.server),
             Err(error) => eprintln!("  {:<14} {error}", row.name),
         }
+        stop::check()?;
         let stuck = result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
         report.add(contender.name, row.name, result);
         if stuck {

@@ -27,6 +27,8 @@ pub(crate) struct Commands {
     /// Ticks (1/100 s) of processor time in ten idle seconds, of the daemon and of all workers.
     daemon_idle_ticks: u64,
     workers_idle_ticks: u64,
+    /// How often the daemon's threads woke meanwhile.
+    daemon_wakes: u64,
 }
 
 impl Commands {
@@ -45,9 +47,10 @@ impl Commands {
             ("resident memory of the daemon".into(), format!("{:.1} MB", self.daemon_rss_kb as f64 / 1000.0)),
             ("processor time of the daemon, 10 s idle".into(), format!("{} ms", self.daemon_idle_ticks * 10)),
             (
-                "processor time of all workers, 10 s idle".into(),
+                format!("processor time of all {} workers, 10 s idle", self.many),
                 format!("{} ms", self.workers_idle_ticks * 10),
             ),
+            ("times that the daemon woke in 10 s idle".into(), self.daemon_wakes.to_string()),
         ]
     }
 }
@@ -146,12 +149,18 @@ pub(crate) fn mount(servers: &Servers, remote: Vec<String>) -> io::Result<Mount>
     Ok(Mount::of_drive(drive, point))
 }
 
-/// Kills what this run has started.
+/// Kills what this run has started, and unmounts what is still mounted.
 pub(crate) fn stop(home: &std::path::Path) {
     for (pid, _) in (Settings { home: home.to_owned() }).processes() {
         if let Some(pid) = Pid::from_raw(pid) {
             let _ = kill_process(pid, Signal::KILL);
         }
+    }
+    // Only what was given up half-way is still there.
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = table.lines().filter_map(|line| line.split(' ').nth(4));
+    for point in points.filter(|point| std::path::Path::new(point).starts_with(home)) {
+        let _ = Command::new("umount").args(["-l", point]).stderr(Stdio::null()).status();
     }
 }
 
@@ -164,6 +173,7 @@ pub(crate) fn commands(servers: &Servers, quick: bool) -> io::Result<Commands> {
     };
     let mut times = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..7 {
+        crate::stop::check()?;
         let (drive, took) = map("m")?;
         times.0.push(took);
         times.2.push(settings.run(&["list"])?);
@@ -172,6 +182,7 @@ pub(crate) fn commands(servers: &Servers, quick: bool) -> io::Result<Commands> {
     let many = if quick { 10 } else { 100 };
     let mut drives = Vec::new();
     for number in 0..many {
+        crate::stop::check()?;
         drives.push(map(&format!("d{number}"))?.0);
     }
     for _ in 0..7 {
@@ -183,9 +194,10 @@ pub(crate) fn commands(servers: &Servers, quick: bool) -> io::Result<Commands> {
         || settings.processes().into_iter().map(|(pid, worker)| (worker, ticks(pid))).collect::<Vec<_>>();
     let sum =
         |all: &[(bool, u64)], worker| all.iter().filter(|(w, _)| *w == worker).map(|(_, t)| t).sum::<u64>();
-    let before = ticks();
+    let daemon = settings.processes().into_iter().find(|(_, worker)| !worker).map_or(0, |(pid, _)| pid);
+    let (before, woken) = (ticks(), wakes(daemon));
     std::thread::sleep(Duration::from_secs(10));
-    let after = ticks();
+    let (after, woken) = (ticks(), wakes(daemon).saturating_sub(woken));
     let mut memory: Vec<_> =
         settings.processes().into_iter().map(|(pid, worker)| (worker, resident(pid))).collect();
     memory.sort();
@@ -202,6 +214,7 @@ pub(crate) fn commands(servers: &Servers, quick: bool) -> io::Result<Commands> {
         daemon_rss_kb: daemons.first().copied().unwrap_or(0),
         daemon_idle_ticks: sum(&after, false).saturating_sub(sum(&before, false)),
         workers_idle_ticks: sum(&after, true).saturating_sub(sum(&before, true)),
+        daemon_wakes: woken,
     })
 }
 
@@ -215,6 +228,17 @@ fn ticks(pid: i32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
+/// How often the threads of a process have gone to sleep and come back.
+fn wakes(pid: i32) -> u64 {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        sum += line.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
+    }
+    sum
 }
 
 fn resident(pid: i32) -> u64 {

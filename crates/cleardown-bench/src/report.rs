@@ -10,12 +10,16 @@ use serde::Serialize;
 
 use crate::contender;
 use crate::ours::Commands;
+use crate::raw;
 use crate::work::{Measured, ROWS, Row, Scale};
+
+/// Seconds that a peer's row may take to be done in every round.
+const LONG: f64 = 8.0;
 
 /// Everything measured.
 #[derive(Serialize)]
 pub(crate) struct Report {
-    rounds: usize,
+    pub(crate) rounds: usize,
     scale: Scale,
     kernel: String,
     cores: usize,
@@ -28,10 +32,10 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(rounds: usize, scale: &Scale) -> Report {
+    pub(crate) fn new(scale: &Scale) -> Report {
         let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Report {
-            rounds,
+            rounds: 0,
             scale: *scale,
             kernel: release.trim().to_owned(),
             cores: std::thread::available_parallelism().map_or(0, |cores| cores.get()),
@@ -60,6 +64,14 @@ impl Report {
                 failures.insert(row.to_owned(), error.to_string());
             }
         }
+    }
+
+    /// A peer's row that takes long, or failed, is not done again: its place in the table will not change.
+    pub(crate) fn is_slow(&self, contender: &str, row: &str) -> bool {
+        let failed = self.failures.get(contender).is_some_and(|rows| rows.contains_key(row));
+        let figures = self.figures.get(contender).and_then(|rows| rows.get(row));
+        let long = figures.is_some_and(|all| all.iter().any(|m| m.server > LONG));
+        !contender.starts_with("cleardown") && (failed || long)
     }
 
     /// Medians of the two times, as the row's unit: (application, server).
@@ -103,6 +115,14 @@ impl Report {
         }
     }
 
+    /// Ours beside what its client can do without a file system.
+    fn of_limit(&self, ours: &str, row: &Row) -> String {
+        match (self.median(ours, row), self.median(raw::OWN, row)) {
+            (Some((_, own)), Some((_, limit))) => format!("{:.2}", own / limit),
+            _ => "-".to_owned(),
+        }
+    }
+
     fn markdown(&self) -> String {
         let s = &self.scale;
         let mut text = format!(
@@ -117,15 +137,20 @@ impl Report {
         let _ = writeln!(text, "| mount | {} |", heads.join(" | "));
         let _ = writeln!(text, "|---|{}", "---|".repeat(ROWS.len()));
         let known = |name: &str| self.figures.contains_key(name) || self.failures.contains_key(name);
-        for contender in contender::all().into_iter().filter(|contender| known(contender.name)) {
-            let cells: Vec<String> = ROWS.iter().map(|row| self.cell(contender.name, row)).collect();
-            let _ = writeln!(text, "| {} | {} |", contender.name, cells.join(" | "));
+        let names = contender::all().into_iter().map(|contender| contender.name);
+        for name in names.chain([raw::SMBCLIENT, raw::OWN]).filter(|name| known(name)) {
+            let cells: Vec<String> = ROWS.iter().map(|row| self.cell(name, row)).collect();
+            let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
         }
         for protocol in ["smb", "sftp"] {
             let ours = format!("cleardown {protocol}");
             let cells: Vec<String> = ROWS.iter().map(|row| self.ratio(&ours, protocol, row)).collect();
             let _ = writeln!(text, "| **{ours}, times the best {protocol} peer** | {} |", cells.join(" | "));
         }
+        let cells: Vec<String> = ROWS.iter().map(|row| self.ratio("cleardown smb", "", row)).collect();
+        let _ = writeln!(text, "| **cleardown smb, times the best peer of all** | {} |", cells.join(" | "));
+        let cells: Vec<String> = ROWS.iter().map(|row| self.of_limit("cleardown smb", row)).collect();
+        let _ = writeln!(text, "| **cleardown smb, of our SMB client alone** | {} |", cells.join(" | "));
         if let Some(commands) = &self.commands {
             text.push_str("\n## Commands and processes\n\n| what | |\n|---|---|\n");
             for (what, figure) in commands.lines() {
@@ -164,6 +189,7 @@ impl Report {
 
 fn is_of(name: &str, protocol: &str) -> bool {
     match protocol {
+        "" => true,
         "smb" => name.contains("smb"),
         _ => name.contains("sftp") || name == "sshfs",
     }

@@ -84,9 +84,9 @@ impl Place<'_> {
 }
 
 /// A row may take this long.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(40);
 /// How long data may stay behind after the application went on.
-const BEHIND: Duration = Duration::from_secs(50);
+const BEHIND: Duration = Duration::from_secs(30);
 
 /// Does a row in a child process.
 pub(crate) fn in_child(
@@ -106,11 +106,13 @@ pub(crate) fn in_child(
         .spawn()?;
     let end = Instant::now() + DEADLINE;
     while child.try_wait()?.is_none() {
-        if Instant::now() >= end {
+        let stopped = crate::stop::check();
+        if Instant::now() >= end || stopped.is_err() {
             child.kill()?;
             // Ending the mount is what frees a process that hangs on it.
             mount.end();
             child.wait()?;
+            stopped?;
             return Err(io::Error::new(io::ErrorKind::TimedOut, format!("> {} s", DEADLINE.as_secs())));
         }
         std::thread::sleep(Duration::from_millis(10));
