@@ -63,6 +63,8 @@ pub(crate) struct Shown {
     pub(crate) session: Option<Session>,
     pub(crate) pending_bytes: u64,
     pub(crate) pending: Vec<Loss>,
+    /// Locks that applications hold: the process, and the path on the drive.
+    pub(crate) locks: Vec<(u32, String)>,
     pub(crate) worker: Option<(u32, control::Client)>,
     pub(crate) mount: Option<Mount>,
     /// Where the data is that the server has not acknowledged.
@@ -82,6 +84,7 @@ impl Handle {
             session: None,
             pending_bytes: 0,
             pending: Vec::new(),
+            locks: Vec::new(),
             worker: None,
             mount: None,
             arena: None,
@@ -158,6 +161,7 @@ impl Handle {
             self.show(|shown| {
                 shown.pending_bytes = status.pending_bytes;
                 shown.pending = status.pending;
+                shown.locks = status.locks;
                 if let ServerState::Reconnecting { reason } = status.server
                     && shown.status == Status::Connected
                 {

@@ -18,11 +18,27 @@ pub(crate) async fn of_all(handles: &[Arc<Handle>]) -> Vec<Holders> {
     let targets: Vec<Mount> = mounts.iter().flatten().cloned().collect();
     let workers = handles.iter().filter_map(|handle| handle.shown().worker.map(|(pid, _)| pid)).collect();
     let mut found = scan(targets, workers).await.into_iter();
-    mounts.iter().map(|mount| mount.as_ref().and_then(|_| found.next()).unwrap_or_default()).collect()
+    let mut all = Vec::with_capacity(handles.len());
+    for (handle, mount) in handles.iter().zip(&mounts) {
+        let mut holders = mount.as_ref().and_then(|_| found.next()).unwrap_or_default();
+        if let Some(mount) = mount {
+            add_locks(handle, mount, &mut holders);
+        }
+        all.push(holders);
+    }
+    all
 }
 
-/// The holders of one connection.
+/// Adds the locks that the worker last told of; see [`Handle::refresh`].
+pub(crate) fn add_locks(handle: &Handle, mount: &Mount, holders: &mut Holders) {
+    let locks: Vec<_> =
+        handle.shown().locks.into_iter().map(|(pid, path)| (pid, mount.at.join(path))).collect();
+    cleardown_kernel::add_locks(holders, &locks);
+}
+
+/// The holders of one connection, as they are now.
 pub(crate) async fn of(handle: &Arc<Handle>) -> Holders {
+    handle.refresh().await;
     of_all(std::slice::from_ref(handle)).await.pop().unwrap_or_default()
 }
 

@@ -150,6 +150,7 @@ impl Drive {
             pending_bytes: inner.arena.pending_bytes(),
             pending: inner.pending_files(DriveStatus::MOST_FILES),
             open_files: inner.open_files.load(Ordering::Relaxed),
+            locks: inner.held_locks(DriveStatus::MOST_FILES),
             flushed_bytes: inner.arena.shared.header().flushed_total.load(Ordering::Relaxed),
             server: inner.server.borrow().clone(),
             quiesced: inner.quiesced.load(Ordering::Relaxed),

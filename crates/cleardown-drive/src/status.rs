@@ -12,6 +12,9 @@ pub struct DriveStatus {
     pub pending: Vec<Loss>,
     /// Files that applications have open.
     pub open_files: usize,
+    /// Locks that applications hold, each with the process that took it: the kernel does not show them. At most
+    /// [`DriveStatus::MOST_FILES`].
+    pub locks: Vec<(u32, SharePath)>,
     /// Bytes that the server has acknowledged since the drive was first served.
     pub flushed_bytes: u64,
     /// Whether the server answers.

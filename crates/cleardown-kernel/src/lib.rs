@@ -14,7 +14,7 @@ pub mod process;
 mod testing;
 pub mod users;
 
-pub use holders::holders;
+pub use holders::{add_locks, holders};
 pub use journal::Journal;
 pub use mount::{MountRequest, Mounted};
 pub use mounts::{Dev, Mount};

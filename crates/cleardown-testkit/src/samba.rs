@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 pub use config::{Options, ShareDef, User};
@@ -75,6 +75,10 @@ impl Samba {
     /// Kills smbd and all its children with SIGKILL.
     pub fn kill(&mut self) {
         self.group.kill();
+        // smbd starts these for itself, in sessions of their own, and they outlive it.
+        for pid in helpers(&self.conf()) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
     }
 
     /// Kills the processes that serve clients, and not smbd itself: new connections are served.
@@ -97,7 +101,7 @@ impl Samba {
 
     /// Kills it if it runs and starts it again on the same port with the same shares.
     pub fn restart(&mut self) -> io::Result<()> {
-        self.group.kill();
+        self.kill();
         self.group = run(self.dir.path(), self.port)?;
         Ok(())
     }
@@ -124,7 +128,7 @@ impl Samba {
 
 impl Drop for Samba {
     fn drop(&mut self) {
-        self.group.kill();
+        self.kill();
         for folder in &self.mounts {
             let _ = unmount(folder, UnmountFlags::DETACH);
         }
@@ -188,6 +192,21 @@ fn run(dir: &Path, port: u16) -> io::Result<Group> {
     wait_for_port(port, &mut group, Duration::from_secs(20))
         .map_err(|error| io::Error::other(format!("{error}: {}", last_words(dir))))?;
     Ok(group)
+}
+
+/// The `samba-dcerpcd` and `rpcd_*` processes that run with this configuration.
+fn helpers(conf: &Path) -> Vec<Pid> {
+    let argument = format!("--configfile={}", conf.display());
+    let ours = |pid: &i32| {
+        // The name first: it can always be read, the command line of a process that hangs cannot.
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let line = || fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        (name.starts_with("samba-dcerpcd") || name.starts_with("rpcd_"))
+            && line().split(|b| *b == 0).any(|word| word == argument.as_bytes())
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(ours).filter_map(Pid::from_raw).collect()
 }
 
 fn last_words(dir: &Path) -> String {

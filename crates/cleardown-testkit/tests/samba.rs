@@ -22,3 +22,21 @@ fn a_server_serves_and_comes_back() {
     samba.restart().unwrap();
     samba.smbclient("small", &User::adam(), "ls").unwrap();
 }
+
+#[test]
+fn it_leaves_no_process_behind() {
+    let samba = Samba::start(Options { guest: true, ..Options::default() }).unwrap();
+    let conf = samba.conf().display().to_string();
+    let with_conf = || {
+        let pids = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = pids.filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
+        lines.filter(|line| line.contains(&conf) && line.contains("samba-dcerpcd")).count()
+    };
+    // Listing the shares makes smbd start its helpers.
+    let port = samba.port().to_string();
+    let list = ["-L", "127.0.0.1", "-N", "-p", &port];
+    assert!(std::process::Command::new("smbclient").args(list).output().unwrap().status.success());
+    assert!(with_conf() > 0);
+    drop(samba);
+    assert_eq!(with_conf(), 0);
+}

@@ -98,6 +98,7 @@ impl Carry {
             status.pending_bytes = drive.pending_bytes;
             status.pending = drive.pending;
             status.open_files = drive.open_files as u64;
+            status.locks = drive.locks.into_iter().map(|(pid, path)| (pid, path.to_string())).collect();
             status.quiesced = drive.quiesced;
         }
         status

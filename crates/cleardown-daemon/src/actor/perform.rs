@@ -145,7 +145,7 @@ impl Actor {
     /// Looks for holders as soon as one of those that are known has ended, and after `pause` in any case.
     fn look(&self, round: Round, pause: Duration) -> Work {
         let watched: Vec<u32> = self.holders.iter().map(|h| h.pid).filter(|pid| *pid != 0).collect();
-        let targets = self.mount.iter().cloned().collect();
+        let mount = self.mount.clone();
         let worker = self.worker.iter().map(|w| w.process.identity().pid).collect();
         let (handle, context) = (self.handle.clone(), self.context.clone());
         async move {
@@ -155,7 +155,12 @@ impl Actor {
             let workers: Vec<u32> =
                 context.registry.all().iter().filter_map(|h| h.shown().worker.map(|w| w.0)).collect();
             let except = [workers, worker].concat();
-            let found = holders::scan(targets, except).await.pop().unwrap_or_default();
+            handle.refresh().await;
+            let targets = mount.iter().cloned().collect();
+            let mut found = holders::scan(targets, except).await.pop().unwrap_or_default();
+            if let Some(mount) = &mount {
+                holders::add_locks(&handle, mount, &mut found);
+            }
             drop(handle);
             Happening::Event(Event::Holders(round, found.holders))
         }

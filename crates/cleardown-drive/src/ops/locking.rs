@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use cleardown_fuse::{Header, Lock, LockType, Reply};
-use cleardown_share::{Capabilities, LockKind, ShareResult};
+use cleardown_share::{Capabilities, LockKind, SharePath, ShareResult};
 
 use super::{Begun, FileHandle, begin};
 use crate::calls::Signals;
@@ -179,6 +179,23 @@ impl Inner {
             }
             inner.closing.send_modify(|count| *count -= 1);
         });
+    }
+
+    /// The locks that are held, each with the process that took it and its file.
+    pub(crate) fn held_locks(&self, most: usize) -> Vec<(u32, SharePath)> {
+        let table = self.table.lock();
+        let mut held: Vec<(u32, SharePath)> = Vec::new();
+        for (node, known) in table.iter() {
+            let Some(file) = &known.file else { continue };
+            let mut pids: Vec<u32> = file.locks.all().iter().map(|held| held.lock.pid).collect();
+            pids.sort_unstable();
+            pids.dedup();
+            if let Some(path) = table.path(node).filter(|_| !pids.is_empty()) {
+                held.extend(pids.into_iter().map(|pid| (pid, path.clone())));
+            }
+        }
+        held.truncate(most);
+        held
     }
 
     /// After a reconnect the server knows of no locks: takes them again.

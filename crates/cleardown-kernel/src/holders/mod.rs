@@ -6,16 +6,19 @@
 //! mount namespace; so neither bind mounts nor other namespaces nor equal paths deceive.
 
 mod links;
-mod maps;
 mod process;
+mod reader;
 mod scope;
 
+use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 
 use cleardown_core::view::{Holder, HolderKind, Holders};
 
 use crate::mounts::{self, Mount};
 use crate::users::Users;
+use reader::Reader;
 use scope::Scope;
 
 /// Finds the holders of each of `targets`, in their order, leaving out the processes `except` (the daemon and
@@ -33,11 +36,32 @@ pub fn holders(targets: &[Mount], except: &[u32]) -> Vec<Holders> {
         }
     }
     for holders in &mut found {
-        let key = |h: &Holder| (h.pid, h.kind, h.path.clone());
-        holders.holders.sort_by_key(key);
-        holders.holders.dedup_by_key(|h| key(h));
+        in_order(&mut holders.holders);
     }
     found
+}
+
+/// Adds the locks that a file system keeps by itself, of which the kernel shows nothing: each with the process that took
+/// it, and the file's path. A lock lasts no longer than somebody has the file open; when the process that took it has not
+/// (flock(1) takes locks for the shell that called it), it is theirs who have.
+pub fn add_locks(found: &mut Holders, locks: &[(u32, PathBuf)]) {
+    let mut added = Vec::new();
+    for (pid, path) in locks {
+        let path = path.display().to_string();
+        let is_open = |h: &&Holder| h.kind == HolderKind::File && h.path == path;
+        let open: Vec<&Holder> = found.holders.iter().filter(is_open).collect();
+        let took = open.iter().find(|holder| holder.pid == *pid).copied();
+        let holding = took.map_or(open, |took| vec![took]);
+        added.extend(holding.into_iter().map(|h| Holder { kind: HolderKind::Lock, ..h.clone() }));
+    }
+    found.holders.append(&mut added);
+    in_order(&mut found.holders);
+}
+
+fn in_order(holders: &mut Vec<Holder>) {
+    let key = |h: &Holder| (h.pid, h.kind, h.path.clone());
+    holders.sort_by_key(key);
+    holders.dedup_by_key(|h| key(h));
 }
 
 fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<()> {
@@ -45,30 +69,34 @@ fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<
     let users = Users::read();
     let pids = process::all()?;
     let mut scope = Scope::new(targets, &table);
-    let (mut unseen, mut stuck) = (Vec::new(), 0);
-    let mut maps = maps::Reader::default();
+    let (mut unseen, mut stuck) = (Vec::new(), BTreeSet::new());
+    let mut reader = Reader::default();
     // Namespaces first: their mounts' ids are needed to understand any process's descriptors.
     let mut seen = Vec::with_capacity(pids.len());
     for pid in pids {
         if except.contains(&pid) {
             continue;
         }
-        match scope.place(pid, &mut maps) {
+        match scope.place(pid, &mut reader) {
             Ok(place) => seen.push((pid, place)),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 unseen.extend(process::is_user_process(pid).then_some(pid));
             }
-            // Nothing more may be read of it: anything could block.
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => stuck += 1,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                stuck.insert(pid);
+                seen.push((pid, Scope::HERE));
+            }
             Err(_) => {} // It has ended, or is a kernel thread.
         }
     }
     for (pid, place) in seen {
-        let (uses, complete) = process::uses(pid, &scope, place, &mut maps);
+        let (uses, complete) = process::uses(pid, &scope, place, &mut reader);
         for (target, use_) in uses {
             found[target].holders.push(use_.into_holder(pid, &users));
         }
-        stuck += usize::from(!complete);
+        if !complete {
+            stuck.insert(pid);
+        }
     }
     for (target, mount, pid) in scope.other_mounts(&table) {
         let program = if pid == 0 { "mount".into() } else { process::program(pid) };
@@ -80,22 +108,23 @@ fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<
         let user = users.name(0);
         found[target].holders.push(Holder { pid: 0, user, program, path, kind: HolderKind::File });
     }
-    let words = in_words(&unseen, &users);
+    let stuck: Vec<u32> = stuck.into_iter().collect();
+    let words =
+        [in_words(&unseen, "", &users), in_words(&stuck, " wholly while stuck in the kernel", &users)];
     for holders in found {
-        holders.unseen.extend(words.clone());
-        holders.unseen.extend((stuck > 0).then(|| format!("{stuck} processes are stuck in the kernel")));
+        holders.unseen.extend(words.iter().flatten().cloned());
         holders.unseen.extend(hidden(&table));
     }
     Ok(())
 }
 
 /// Processes of other users, with more privileges than ours, or stuck in the kernel.
-fn in_words(unseen: &[u32], users: &Users) -> Option<String> {
+fn in_words(unseen: &[u32], how: &str, users: &Users) -> Option<String> {
     let first = *unseen.first()?;
     let who = format!("{}[{first}] of {}", process::program(first), process::user(first, users));
     Some(match unseen.len() {
-        1 => format!("1 process cannot be inspected: {who}"),
-        n => format!("{n} processes cannot be inspected, among them {who}"),
+        1 => format!("1 process cannot be inspected{how}: {who}"),
+        n => format!("{n} processes cannot be inspected{how}, among them {who}"),
     })
 }
 

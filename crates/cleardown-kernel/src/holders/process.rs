@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use cleardown_core::view::{Holder, HolderKind};
 use rustix::fs::{Mode, OFlags, open};
 
-use super::maps::Reader;
-use super::scope::{Place, Scope};
+use super::reader::Reader;
+use super::scope::{Place, Scope, View};
 use crate::mount::mount_id;
 use crate::mounts::Dev;
 use crate::process::Stat;
@@ -56,58 +56,86 @@ pub(super) fn user(pid: u32, users: &Users) -> String {
     effective.map(|uid| users.name(uid)).unwrap_or_default()
 }
 
-/// All uses of targets by a process, and whether its mappings could be seen. What ends meanwhile is left out.
+/// All uses of targets by a process, and whether all could be seen. What ends meanwhile is left out.
 pub(super) fn uses(
     pid: u32,
     scope: &Scope<'_>,
     place: Place,
-    maps: &mut Reader,
+    reader: &mut Reader,
 ) -> (Vec<(usize, Use)>, bool) {
-    let mut uses = Vec::new();
-    standing(pid, scope, place, &mut uses);
-    descriptors(pid, scope, place, &mut uses);
-    match maps.read(pid, "maps") {
-        Ok(maps) => mappings(&maps, scope, &mut uses),
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => return (uses, false),
-        Err(_) => {}
+    let (mut uses, mut complete) = (Vec::new(), true);
+    let mut add = |link: Link, kind| {
+        if let Some(target) = scope.target(link.mount) {
+            uses.push((target, Use::new(&link.path, kind)));
+        }
+    };
+    let view = scope.view(place);
+    for (link, is_locked) in
+        answer(reader.ask(pid, "descriptors", move || descriptors(pid, &view)), &mut complete)
+    {
+        if is_locked {
+            add(link.clone(), HolderKind::Lock);
+        }
+        add(link, HolderKind::File);
     }
-    (uses, true)
+    let view = scope.view(place);
+    for (link, kind) in answer(reader.ask(pid, "standing", move || Ok(standing(pid, &view))), &mut complete) {
+        add(link, kind);
+    }
+    let maps = reader.ask(pid, "mappings", move || std::fs::read(format!("/proc/{pid}/maps")));
+    mappings(&answer(maps, &mut complete), scope, &mut uses);
+    (uses, complete)
 }
 
-fn standing(pid: u32, scope: &Scope<'_>, place: Place, uses: &mut Vec<(usize, Use)>) {
+/// What was found out; nothing from a process that has ended.
+fn answer<T: Default>(answer: io::Result<T>, complete: &mut bool) -> T {
+    answer.unwrap_or_else(|error| {
+        *complete &= error.kind() != io::ErrorKind::TimedOut;
+        T::default()
+    })
+}
+
+/// Where a link of `/proc/PID` leads: its text, and the id of the mount, which decides.
+#[derive(Clone)]
+struct Link {
+    path: PathBuf,
+    mount: u64,
+}
+
+fn standing(pid: u32, view: &View) -> Vec<(Link, HolderKind)> {
     let kinds =
         [("cwd", HolderKind::WorkingDirectory), ("root", HolderKind::Root), ("exe", HolderKind::Executable)];
+    let mut found = Vec::new();
     for (link, kind) in kinds {
         let link = PathBuf::from(format!("/proc/{pid}/{link}"));
         let Ok(path) = std::fs::read_link(&link) else { continue };
-        if !scope.may_hold(place, &path) || !scope.may_open(place, &path) {
+        if !view.may_hold(&path) || !view.may_open(&path) {
             continue;
         }
-        // The text suggests it; the mount's id decides. Opening pins the mount for a moment, which harms
-        // nobody: the process pins it already.
-        let id = open(&link, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-        if let Some(target) = id.ok().and_then(|fd| mount_id(&fd).ok()).and_then(|id| scope.target(id)) {
-            uses.push((target, Use::new(&path, kind)));
+        // Opening pins the mount for a moment, which harms nobody: the process pins it already.
+        let fd = open(&link, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+        if let Some(mount) = fd.ok().and_then(|fd| mount_id(&fd).ok()) {
+            found.push((Link { path, mount }, kind));
         }
     }
+    found
 }
 
-fn descriptors(pid: u32, scope: &Scope<'_>, place: Place, uses: &mut Vec<(usize, Use)>) {
-    let Ok(links) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return };
-    for link in links.flatten() {
+/// The descriptors that may lead to a target, and whether the kernel knows of a lock on them.
+fn descriptors(pid: u32, view: &View) -> io::Result<Vec<(Link, bool)>> {
+    let mut found = Vec::new();
+    for link in std::fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
         let Ok(path) = std::fs::read_link(link.path()) else { continue };
-        if !scope.may_hold(place, &path) {
+        if !view.may_hold(&path) {
             continue;
         }
         let info = PathBuf::from(format!("/proc/{pid}/fdinfo")).join(link.file_name());
         let Ok(info) = std::fs::read_to_string(info) else { continue };
         let id = info.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
-        let Some(target) = id.and_then(|id| scope.target(id)) else { continue };
-        uses.push((target, Use::new(&path, HolderKind::File)));
-        if info.lines().any(|line| line.starts_with("lock:")) {
-            uses.push((target, Use::new(&path, HolderKind::Lock)));
-        }
+        let Some(mount) = id else { continue };
+        found.push((Link { path, mount }, info.lines().any(|line| line.starts_with("lock:"))));
     }
+    Ok(found)
 }
 
 fn mappings(maps: &[u8], scope: &Scope<'_>, uses: &mut Vec<(usize, Use)>) {

@@ -1,12 +1,12 @@
 //! What the search is for: the mounts' ids in every namespace that we can see, and where they are.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::maps::Reader;
+use super::reader::Reader;
 use crate::mounts::{self, Dev, Mount};
 
 /// Which namespace and root a process has, as an index into [`Scope::places`].
@@ -19,22 +19,44 @@ pub(super) struct Scope<'a> {
     /// Index of the target, by the id of any mount of its file system in any namespace.
     ids: HashMap<u64, usize>,
     devs: HashMap<Dev, usize>,
-    places: Vec<View>,
+    places: Vec<Arc<View>>,
     by_name: HashMap<(PathBuf, PathBuf), Place>,
     /// Mounts of our file systems other than the targets themselves, with a process that sees them.
     others: Vec<(usize, Mount, u32)>,
     /// A target is in no mount table any more: paths say nothing about it.
     detached: bool,
     /// Where our table has file systems that might ask a server when a path on them is opened.
-    remote: Vec<PathBuf>,
+    remote: Arc<[PathBuf]>,
 }
 
 /// The targets as processes in one namespace with one root see them.
-struct View {
+pub(super) struct View {
     points: Vec<PathBuf>,
+    detached: bool,
+    remote: Arc<[PathBuf]>,
+}
+
+impl View {
+    /// Whether a link of `/proc/PID` may lead to a target, judged by its text.
+    pub(super) fn may_hold(&self, link: &Path) -> bool {
+        if !link.as_os_str().as_bytes().starts_with(b"/") {
+            return false;
+        }
+        self.detached || self.points.iter().any(|point| link.starts_with(point))
+    }
+
+    /// Whether it is safe to open what the link leads to (with `O_PATH`). On our own mounts it is, for FUSE asks
+    /// its server nothing then; a network file system of others might.
+    pub(super) fn may_open(&self, link: &Path) -> bool {
+        self.points.iter().any(|point| link.starts_with(point))
+            || !self.remote.iter().any(|at| link.starts_with(at))
+    }
 }
 
 impl<'a> Scope<'a> {
+    /// The place of processes in our own namespace.
+    pub(super) const HERE: Place = 0;
+
     pub(super) fn new(targets: &'a [Mount], table: &[Mount]) -> Self {
         let ids: HashMap<u64, usize> = targets.iter().enumerate().map(|(i, t)| (t.id, i)).collect();
         let mut devs = HashMap::new();
@@ -66,9 +88,10 @@ impl<'a> Scope<'a> {
 
     /// The namespace and root of a process, whose mount table is read when it is the first one there.
     pub(super) fn place(&mut self, pid: u32, reader: &mut Reader) -> io::Result<Place> {
-        let namespace = PathBuf::from(OsString::from_vec(reader.read(pid, "ns/mnt")?));
-        let root = std::fs::read_link(format!("/proc/{pid}/root"))?;
-        let name = (namespace, root);
+        let name = reader.ask(pid, "namespace", move || {
+            let link = |what: &str| std::fs::read_link(format!("/proc/{pid}/{what}"));
+            Ok((link("ns/mnt")?, link("root")?))
+        })?;
         if let Some(place) = self.by_name.get(&name) {
             return Ok(*place);
         }
@@ -94,7 +117,8 @@ impl<'a> Scope<'a> {
                 self.others.push((target, mount.clone(), pid));
             }
         }
-        self.places.push(View { points });
+        let (detached, remote) = (self.detached, self.remote.clone());
+        self.places.push(Arc::new(View { points, detached, remote }));
         self.places.len() - 1
     }
 
@@ -118,19 +142,9 @@ impl<'a> Scope<'a> {
         self.devs.get(&dev).copied()
     }
 
-    /// Whether a link of `/proc/PID` may lead to a target, judged by its text.
-    pub(super) fn may_hold(&self, place: Place, link: &Path) -> bool {
-        if !link.as_os_str().as_bytes().starts_with(b"/") {
-            return false;
-        }
-        self.detached || self.places[place].points.iter().any(|point| link.starts_with(point))
-    }
-
-    /// Whether it is safe to open what the link leads to (with `O_PATH`). On our own mounts it is, for FUSE asks
-    /// its server nothing then; a network file system of others might.
-    pub(super) fn may_open(&self, place: Place, link: &Path) -> bool {
-        self.places[place].points.iter().any(|point| link.starts_with(point))
-            || !self.remote.iter().any(|at| link.starts_with(at))
+    /// What a process with this place sees.
+    pub(super) fn view(&self, place: Place) -> Arc<View> {
+        self.places[place].clone()
     }
 
     /// Which target a path in our own namespace lies on.

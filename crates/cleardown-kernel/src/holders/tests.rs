@@ -188,3 +188,31 @@ fn many_mounts_in_one_pass() {
     assert_eq!(here(&found[0]), []);
     assert_eq!(here(&found[1])[0].pid, helper.pid());
 }
+
+/// Two questions about a process are never answered: the others are, and its descriptors are seen.
+#[test]
+fn a_process_that_hangs_in_the_kernel() {
+    let tmpfs = Tmpfs::new();
+    let helper = Helper::perl("open(F, '>', qq($ARGV[0]/f))", &tmpfs.at());
+    let questions = [(helper.pid(), "namespace"), (helper.pid(), "mappings")];
+    reader::stuck(|all| all.extend(questions));
+    let found = holders(&[tmpfs.line()], &[]).remove(0);
+    reader::stuck(|all| all.retain(|question| !questions.contains(question)));
+    assert!(found.holders.iter().any(|h| h.pid == helper.pid() && h.kind == HolderKind::File), "{found:?}");
+    let named = format!("perl[{}]", helper.pid());
+    assert!(found.unseen.iter().any(|words| words.contains(&named)), "{found:?}");
+}
+
+#[test]
+fn locks_that_only_the_file_system_knows() {
+    let tmpfs = Tmpfs::new();
+    let took = Helper::perl("open(F, '>', qq($ARGV[0]/f))", &tmpfs.at());
+    let shell = Helper::perl("open(F, '>>', qq($ARGV[0]/f)); open(F, '>', qq($ARGV[0]/g))", &tmpfs.at());
+    let mut found = holders(&[tmpfs.line()], &[]).remove(0);
+    let (f, g) = (tmpfs.at().join("f"), tmpfs.at().join("g"));
+    // One was taken by a process that lives, one for a shell by a process that has ended, one was given back just now.
+    let dead = u32::MAX >> 1;
+    add_locks(&mut found, &[(took.pid(), f), (dead, g), (took.pid(), tmpfs.at().join("closed"))]);
+    let locks = found.holders.iter().filter(|h| h.kind == HolderKind::Lock).map(|h| h.pid);
+    assert_eq!(BTreeSet::from_iter(locks), BTreeSet::from([took.pid(), shell.pid()]));
+}

@@ -352,6 +352,9 @@ pub struct WorkerStatus {
     /// Files that applications have open.
     #[serde(default)]
     pub open_files: u64,
+    /// Locks that applications hold (the first hundreds): the process that took it, and the path on the drive.
+    #[serde(default)]
+    pub locks: Vec<(u32, String)>,
     /// New opens are refused.
     #[serde(default)]
     pub quiesced: bool,
