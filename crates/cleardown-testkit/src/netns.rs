@@ -17,6 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
@@ -186,7 +187,24 @@ impl Cable {
             fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
             fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").unwrap();
         });
-        Cable { near, far }
+        let cable = Cable { near, far };
+        cable.settle();
+        cable
+    }
+
+    /// Waits until both ends know that they are connected.
+    fn settle(&self) {
+        let up = |end: &Namespace| {
+            let addresses = end.ip(&["-6", "-o", "address", "show", "dev", "net0"]);
+            end.ip(&["-o", "link", "show", "net0"]).contains("state UP")
+                && addresses.contains("scope link")
+                && !addresses.contains("tentative")
+        };
+        let until = Instant::now() + Duration::from_secs(20);
+        while !up(&self.near) || !up(&self.far) {
+            assert!(Instant::now() < until, "the cable does not come up");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

@@ -76,7 +76,10 @@ impl Change {
             Change::Interface { interface, .. } => self.doing("looking for", interface.is_gone()),
             Change::Address { interface, address } => {
                 let all = self.doing("looking for", addresses())?;
-                Ok(!all.contains(&(interface.index, *address)))
+                let same = |known: &(u32, Address)| {
+                    known.0 == interface.index && known.1.local.addr() == address.local.addr()
+                };
+                Ok(!all.iter().any(same))
             }
             Change::Route(route) => Ok(!self.doing("looking for", route.is_there())?),
             Change::Dns(dns) => dns.is_reverted(patience),

@@ -82,9 +82,7 @@ pub fn foreign(ours: &[Interface], patience: Duration) -> io::Result<Vec<Foreign
     for (index, address) in addresses()? {
         addresses_of.entry(index).or_default().push(address);
     }
-    let carried = links
-        .iter()
-        .any(|(kind, details)| *kind != ForeignKind::WireGuard && !details.interface.name.is_empty());
+    let carried = links.iter().any(|(kind, _)| matches!(kind, ForeignKind::Tun | ForeignKind::Tap));
     let mut owners = if carried { owners(until) } else { HashMap::new() };
     let whole = |(kind, details): (ForeignKind, Details)| {
         let owner = match kind {

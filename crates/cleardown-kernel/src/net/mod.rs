@@ -7,6 +7,8 @@
 //! 3. At the end, after a failed dial or a crash: [`revert_all`] what the journal says, which needs nothing else, and
 //!    returns the facts for the proof.
 //!
+//! At its start a daemon also calls [`sweep`]: journals are void after a reboot, files are not.
+//!
 //! Everything works in the calling thread's network namespace. All of it blocks: netlink for as long as the kernel
 //! works (milliseconds), name servers at most for the patience that is given; only [`Watch::next`] and
 //! [`Interface::gone`] are asynchronous.
@@ -18,6 +20,7 @@ mod interface;
 mod plan;
 mod route;
 mod socket;
+mod sweep;
 mod tun;
 mod watch;
 mod wire;
@@ -28,5 +31,6 @@ pub use foreign::{Foreign, ForeignKind, Owner, foreign};
 pub use interface::{Address, Details, Interface, addresses, interfaces};
 pub use plan::{Agreed, plan};
 pub use route::{PROTOCOL, Path, Route, our_routes};
+pub use sweep::sweep;
 pub use tun::Tun;
 pub use watch::{Event, Watch};

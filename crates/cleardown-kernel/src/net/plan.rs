@@ -144,3 +144,125 @@ fn name_servers(
     let (interface, search) = (interface.clone(), network.search.clone());
     Some(Dns { interface, method, servers, search, takes_all })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interface() -> Interface {
+        Interface { index: 7, name: "cd0".into() }
+    }
+
+    fn address(local: &str) -> Address {
+        Address { local: local.parse().unwrap(), peer: None }
+    }
+
+    /// PPP: a pair of IPv4 addresses, and a link-local IPv6 address.
+    fn ppp() -> Agreed {
+        let pair = Address { peer: Some("10.0.0.1".parse().unwrap()), ..address("10.0.0.2/32") };
+        let dns = vec!["10.0.0.53".parse().unwrap(), "10.0.0.54".parse().unwrap()];
+        Agreed { addresses: vec![pair, address("fe80::2/128")], routes: Vec::new(), dns, mtu: 1500 }
+    }
+
+    fn by_gateway(to: &str) -> Path {
+        Path {
+            to: to.parse().unwrap(),
+            interface: Interface { index: 2, name: "eth0".into() },
+            gateway: Some("192.0.2.2".parse().unwrap()),
+            source: Some("192.0.2.1".parse().unwrap()),
+            is_local: false,
+        }
+    }
+
+    /// One line for each change.
+    fn shown(network: &Network, agreed: &Agreed, servers: &[Path]) -> Vec<String> {
+        let file = Method::File { path: "/r".into(), file: "/r".into() };
+        let line = |change| match change {
+            Change::Interface { mtu, .. } => format!("mtu {mtu}"),
+            Change::Address { address: Address { local, peer: Some(peer) }, .. } => {
+                format!("{local} - {peer}")
+            }
+            Change::Address { address: Address { local, peer: None }, .. } => local.to_string(),
+            Change::Route(Route { to, interface, metric, .. }) => {
+                format!("{to} {}{}", interface.name, metric.map(|m| format!(" {m}")).unwrap_or_default())
+            }
+            Change::Dns(dns) => format!("dns {:?} {:?} {}", dns.servers, dns.search, dns.takes_all),
+        };
+        plan(&interface(), network, agreed, servers, Some(file)).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_link_takes_nothing_that_it_is_not_given() {
+        let network = Network { peer_dns: false, ..Network::default() };
+        let lines = shown(&network, &ppp(), &[by_gateway("203.0.113.1")]);
+        assert_eq!(lines, ["mtu 1500", "10.0.0.2/32 - 10.0.0.1", "fe80::2/128"]);
+    }
+
+    #[test]
+    fn everything_goes_in_two_halves_and_the_tunnel_itself_around_it() {
+        let network = Network { default_route: true, ..Network::default() };
+        let lines = shown(&network, &ppp(), &[by_gateway("203.0.113.1")]);
+        assert_eq!(
+            lines[3..],
+            [
+                "203.0.113.1/32 eth0 7",
+                "0.0.0.0/1 cd0",
+                "128.0.0.0/1 cd0",
+                "dns [10.0.0.53, 10.0.0.54] [] true"
+            ]
+        );
+    }
+
+    #[test]
+    fn with_a_metric_it_is_an_ordinary_default_route() {
+        let network = Network { default_route: true, metric: Some(700), ..Network::default() };
+        let agreed = Agreed { addresses: vec![address("10.0.0.2/24"), address("2001:db8::2/64")], ..ppp() };
+        assert_eq!(shown(&network, &agreed, &[])[3..5], ["0.0.0.0/0 cd0 700", "::/0 cd0 700"]);
+    }
+
+    #[test]
+    fn allowed_addresses_become_routes_once_each() {
+        let everything = ["0.0.0.0/0", "::/0", "10.1.2.3/16", "10.1.0.0/16"];
+        let routes = everything.map(|net| net.parse().unwrap()).to_vec();
+        let agreed = Agreed { addresses: vec![address("10.0.0.2/32")], routes, dns: Vec::new(), mtu: 1420 };
+        let lines = shown(&Network::default(), &agreed, &[by_gateway("10.1.0.9"), by_gateway("2001:db8::9")]);
+        assert_eq!(
+            lines[2..],
+            ["10.1.0.9/32 eth0 7", "0.0.0.0/1 cd0", "128.0.0.0/1 cd0", "10.1.0.0/16 cd0"],
+            "and no IPv6 without an address"
+        );
+    }
+
+    #[test]
+    fn a_server_that_is_not_swallowed_keeps_its_way() {
+        let network = Network { routes: vec!["10.9.0.0/16".parse().unwrap()], ..Network::default() };
+        let lines = shown(&network, &ppp(), &[by_gateway("203.0.113.1")]);
+        assert_eq!(lines[3], "10.9.0.0/16 cd0");
+        let here = Path { is_local: true, ..by_gateway("10.9.0.1") };
+        let nested = Path { interface: interface(), ..by_gateway("10.9.0.1") };
+        assert_eq!(shown(&network, &ppp(), &[here, nested])[3], "10.9.0.0/16 cd0");
+    }
+
+    #[test]
+    fn below_its_mtu_there_is_no_ipv6() {
+        let network = Network { mtu: Some(576), ..Network::default() };
+        let lines = shown(&network, &ppp(), &[]);
+        assert_eq!(lines[..2], ["mtu 576", "10.0.0.2/32 - 10.0.0.1"]);
+        assert!(lines[2].starts_with("dns"));
+        let larger = Network { mtu: Some(9000), ..Network::default() };
+        assert_eq!(shown(&larger, &ppp(), &[])[0], "mtu 1500", "the peer takes no more");
+    }
+
+    #[test]
+    fn the_entrys_name_servers_come_first() {
+        let network = Network {
+            dns: vec!["10.0.0.54".parse().unwrap()],
+            search: vec!["corp.example".into()],
+            ..Network::default()
+        };
+        let lines = shown(&network, &ppp(), &[]);
+        assert_eq!(lines[3], r#"dns [10.0.0.54, 10.0.0.53] ["corp.example"] false"#);
+        let alone = plan(&interface(), &network, &ppp(), &[], None);
+        assert!(!alone.iter().any(|change| matches!(change, Change::Dns(_))));
+    }
+}

@@ -70,7 +70,7 @@ impl Path {
     /// # Errors
     /// What the kernel answers otherwise.
     pub fn to(address: IpAddr) -> io::Result<Option<Self>> {
-        const NO_WAY: [i32; 4] = [libc::ENETUNREACH, libc::EHOSTUNREACH, libc::EACCES, libc::EINVAL];
+        const NO_WAY: [i32; 3] = [libc::ENETUNREACH, libc::EHOSTUNREACH, libc::EACCES];
         let address = address.to_canonical();
         let header = header(address, full(address), 0, 0);
         let replies = match ask(&Request::new(GETROUTE, 0, &header).with_ip(RTA_DST, address)) {
@@ -133,7 +133,10 @@ impl Route {
     /// What the kernel answers.
     pub fn is_there(&self) -> io::Result<bool> {
         let same = |(index, route): &(u32, Route)| {
-            *index == self.interface.index && route.to == self.to.trunc() && route.gateway == self.gateway
+            *index == self.interface.index
+                && route.to == self.to.trunc()
+                && route.gateway == self.gateway
+                && self.metric.is_none_or(|metric| route.metric.unwrap_or_default() == metric)
         };
         Ok(ours(family(self.to.addr()))?.iter().any(same))
     }

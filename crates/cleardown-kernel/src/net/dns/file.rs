@@ -36,8 +36,12 @@ pub(super) fn add(file: &Path, dns: &Dns) -> io::Result<()> {
 
 /// Takes our lines out of the file that they were written to, and out of the one that stands in its place by now.
 pub(super) fn remove(path: &Path, file: &Path, dns: &Dns) -> io::Result<()> {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    candidates(path, file).iter().try_for_each(|file| remove_from(file, dns))
+    candidates(path, file).iter().try_for_each(|file| edit(file, |parts| parts.without(dns)))
+}
+
+/// Takes the lines of links out that this says no to.
+pub(super) fn retain(path: &Path, keep: impl Fn(&str, u32) -> bool) -> io::Result<()> {
+    edit(&behind_links(path), |parts| parts.retain(keep))
 }
 
 pub(super) fn is_reverted(path: &Path, file: &Path, dns: &Dns) -> io::Result<bool> {
@@ -55,24 +59,26 @@ fn candidates(path: &Path, file: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn remove_from(file: &Path, dns: &Dns) -> io::Result<()> {
+/// Changes what is ours in a file, which goes with the last of our lines when it came with the first.
+fn edit(file: &Path, change: impl FnOnce(Parts) -> Parts) -> io::Result<()> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(text) = read(file)? else { return Ok(()) };
-    let parts = Parts::parse(&text);
-    if !parts.has(dns) {
+    let old = Parts::parse(&text);
+    let mut new = change(old.clone());
+    if new == old {
         return Ok(());
     }
-    let mut parts = parts.without(dns);
-    if parts.is_free() && parts.made {
-        parts.made = false;
-        if parts.rest.is_empty() {
+    if new.is_free() && new.made {
+        new.made = false;
+        if new.rest.is_empty() {
             return fs::remove_file(file);
         }
     }
-    write(file, &parts.render())
+    write(file, &new.render())
 }
 
 /// None when there is no such file.
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     // A pipe in the file's place must not hold us up.
     let file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -27,6 +27,7 @@ pub(super) struct Parts {
 /// One link's lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Link {
+    /// `name/index`.
     key: String,
     servers: Vec<String>,
     search: Vec<String>,
@@ -94,6 +95,16 @@ impl Parts {
 
     pub(super) fn has(&self, dns: &Dns) -> bool {
         self.links.iter().any(|link| link.key == key(dns))
+    }
+
+    /// Without the links that this says no to.
+    #[must_use]
+    pub(super) fn retain(mut self, keep: impl Fn(&str, u32) -> bool) -> Self {
+        self.links.retain(|link| {
+            let parsed = link.key.split_once('/').and_then(|(name, index)| Some((name, index.parse().ok()?)));
+            parsed.is_some_and(|(name, index)| keep(name, index))
+        });
+        self
     }
 
     /// Nothing of ours is left, but perhaps the knowledge that we made the file.

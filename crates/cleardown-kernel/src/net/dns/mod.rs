@@ -102,10 +102,16 @@ impl Method {
     }
 }
 
+/// Takes the lines of links out of resolv.conf(5) whose name and index this says no to.
+pub(super) fn sweep(resolv_conf: &Path, keep: impl Fn(&str, u32) -> bool) -> Result<()> {
+    file::retain(resolv_conf, keep).map_err(|error| Error::os("taking back old name servers", &error))
+}
+
 /// Whether programs that read resolv.conf(5) ask systemd-resolved. Where they do not, it reads the file itself and
 /// follows it (systemd-resolved.service(8), `/etc/resolv.conf`).
 fn leads_to_resolved(file: &Path) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let text = file::read(file).ok().flatten().unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
     let servers = text.lines().filter_map(|line| line.strip_prefix("nameserver")).map(str::trim);
     let stub = servers.clone().any(|server| matches!(server, "127.0.0.53" | "127.0.0.54"));
     stub || file.starts_with("/run/systemd/resolve")

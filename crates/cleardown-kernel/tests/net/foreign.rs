@@ -1,0 +1,69 @@
+//! Links that others made.
+
+use std::os::fd::OwnedFd;
+use std::process::Child;
+use std::time::Duration;
+
+use cleardown_kernel::net::{ForeignKind, Tun, foreign};
+
+use super::{PATIENCE, at_the_near_end};
+
+/// A process, killed in the end.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn links_of_others_are_listed_with_who_carries_them() {
+    at_the_near_end(|cable| {
+        // A program is known by its name, so this `sleep` is one that speaks WireGuard.
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("wireguard-go");
+        std::fs::copy("/bin/sleep", &program).unwrap();
+        let ours = Tun::create("cd%d").unwrap();
+        let held_by = |name: &str, program: &std::path::Path| {
+            let tun: OwnedFd = Tun::create(name).unwrap().into();
+            Running(cable.near.command(program).arg("600").stdin(tun).spawn().unwrap())
+        };
+        let wireguard = held_by("wg-office", &program);
+        let vpn = held_by("tun%d", std::path::Path::new("/bin/sleep"));
+        cable.near.ip(&["tuntap", "add", "dev", "vm7", "mode", "tap"]);
+        cable.near.ip(&["address", "add", "10.7.0.1/24", "dev", "tun0"]);
+        cable.near.ip(&["link", "set", "tun0", "up"]);
+
+        let mut found = foreign(&[ours.interface().clone()], PATIENCE).unwrap();
+        found.sort_by(|a, b| a.details.interface.name.cmp(&b.details.interface.name));
+        let shown: Vec<_> = found
+            .iter()
+            .map(|link| {
+                let owner = link.owner.as_ref().map(|o| (o.identity.pid, o.program.as_str()));
+                (link.details.interface.name.as_str(), link.kind, link.details.is_up, owner)
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("tun0", ForeignKind::Tun, true, Some((vpn.0.id(), "sleep"))),
+                ("vm7", ForeignKind::Tap, false, None),
+                ("wg-office", ForeignKind::WireGuard, false, Some((wireguard.0.id(), "wireguard-go"))),
+            ]
+        );
+        let local: Vec<_> = found[0].addresses.iter().map(|a| a.local.to_string()).collect();
+        assert!(local.contains(&"10.7.0.1/24".to_owned()), "{local:?}");
+
+        let hurried = foreign(&[], Duration::ZERO).unwrap();
+        assert_eq!(hurried.len(), 4, "without patience all links, and no owner");
+        assert!(hurried.iter().all(|link| link.owner.is_none()));
+        cable.near.ip(&["link", "del", "vm7"]);
+        for (name, running) in [("tun0", vpn), ("wg-office", wireguard)] {
+            let interface = cleardown_kernel::net::Interface::named(name).unwrap().unwrap();
+            drop(running);
+            assert!(interface.wait_gone(PATIENCE).unwrap());
+        }
+    });
+}
