@@ -8,6 +8,7 @@ mod pump;
 mod traffic;
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,8 +47,8 @@ pub enum Order {
 /// What a link tells its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// The line is open.
-    PortOpened,
+    /// The line is open; to which server, where it is one on the network.
+    PortOpened(Option<IpAddr>),
     /// The modem is dialling.
     Dialling,
     /// The modem is connected; its words.
@@ -93,7 +94,7 @@ pub async fn run(plan: Plan, talk: Talk) {
 /// As [`run`], on a line that is open already.
 pub async fn run_on(line: crate::line::Open, plan: Plan, talk: Talk) {
     let reports = talk.reports.clone();
-    let _ = reports.send(Report::PortOpened).await;
+    let _ = reports.send(Report::PortOpened(line.server())).await;
     let end = Pump::new(plan, line, talk).run().await;
     let _ = reports.send(Report::Ended(end)).await;
 }

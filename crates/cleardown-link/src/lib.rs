@@ -7,8 +7,11 @@
 pub mod engine;
 pub mod fcs;
 pub mod hdlc;
+mod job;
 pub mod line;
 pub mod modem;
 pub mod peer;
 mod plan;
 pub mod ppp;
+
+pub use job::Job;

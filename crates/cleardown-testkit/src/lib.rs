@@ -2,6 +2,7 @@
 //! own process group, and gone when the value is dropped. Tests only: it panics where a test would.
 
 pub mod fuse;
+pub mod hayes;
 pub mod netns;
 pub mod process;
 pub mod samba;

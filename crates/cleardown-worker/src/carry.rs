@@ -11,6 +11,7 @@ use cleardown_share::{Capabilities, Share};
 use zeroize::Zeroizing;
 
 use crate::control::{Connect, Failed, Phase, Serve, Session, VERSION, WorkerStatus};
+use crate::link::Link;
 use crate::tap::Health;
 
 /// A session with a server.
@@ -49,6 +50,7 @@ pub(crate) enum Carry {
     Connecting(Box<Connect>),
     Connected(Arc<Linked>),
     Serving(Arc<Linked>, Arc<Served>),
+    Link(Arc<Link>),
     Closed,
 }
 
@@ -59,6 +61,7 @@ impl Carry {
             Carry::Connecting(_) => Phase::Connecting,
             Carry::Connected(_) => Phase::Connected,
             Carry::Serving(..) => Phase::Serving,
+            Carry::Link(link) => link.phase(),
             Carry::Closed => Phase::Closed,
         }
     }
@@ -77,6 +80,13 @@ impl Carry {
         }
     }
 
+    pub(crate) fn secret(&self) -> Option<&Zeroizing<String>> {
+        match self {
+            Carry::Link(link) => link.secret.as_ref(),
+            _ => self.linked()?.secret.as_ref(),
+        }
+    }
+
     /// How the worker is; all from memory.
     pub(crate) fn status(&self) -> WorkerStatus {
         let wish = match self {
@@ -90,9 +100,12 @@ impl Carry {
             remote: wish.map(|wish| wish.remote.clone()),
             session: self.linked().map(|linked| linked.session()),
             server: self.linked().map(|linked| linked.health.state()).unwrap_or_default(),
-            has_secret: self.linked().is_some_and(|linked| linked.secret.is_some()),
+            has_secret: self.secret().is_some(),
             ..WorkerStatus::default()
         };
+        if let Carry::Link(link) = self {
+            status.link = Some(Box::new(link.status()));
+        }
         if let Some(served) = self.served() {
             let drive = served.drive.status();
             status.pending_bytes = drive.pending_bytes;

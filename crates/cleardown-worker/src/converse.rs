@@ -11,8 +11,9 @@ use zeroize::Zeroizing;
 
 use crate::carry::{self, Carry, Drained, Linked, out_of_turn};
 use crate::control::{
-    Connect, Event, FromWorker, Incoming, Peer, Reply, Request, Serve, read_secret, secret_descriptor,
+    Connect, Event, FromWorker, Incoming, Peer, Phase, Reply, Request, Serve, read_secret, secret_descriptor,
 };
+use crate::dial;
 use crate::provider::Provider;
 use crate::tap::{Health, Tap};
 
@@ -55,7 +56,7 @@ impl Worker {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Carry> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Carry> {
         self.carry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -64,7 +65,7 @@ impl Worker {
     }
 
     /// Carries this from now on.
-    fn put(&self, carry: Carry) -> Carry {
+    pub(crate) fn put(&self, carry: Carry) -> Carry {
         let before = std::mem::replace(&mut *self.lock(), carry);
         self.changes.send_replace(());
         before
@@ -75,7 +76,7 @@ impl Worker {
     }
 
     /// Waits until something is true; looked at after every change.
-    async fn wait_until(&self, is_true: impl Fn(&Self) -> bool) {
+    pub(crate) async fn wait_until(&self, is_true: impl Fn(&Self) -> bool) {
         let mut changes = self.changes.subscribe();
         while !is_true(self) && changes.changed().await.is_ok() {}
     }
@@ -126,7 +127,7 @@ impl Worker {
 
     /// Nothing is carried, and nobody says what should be.
     pub(crate) fn is_unused(&self) -> bool {
-        !self.has_daemon() && matches!(self.carry(), Carry::Idle | Carry::Closed)
+        !self.has_daemon() && matches!(self.carry().phase(), Phase::Idle | Phase::Closed)
     }
 
     async fn answer(self: Arc<Self>, incoming: Incoming, outbox: mpsc::Sender<Message>) {
@@ -170,17 +171,21 @@ impl Worker {
             }
             Request::Abort => {
                 self.told.store(true, Ordering::Release);
+                if let Carry::Link(link) = self.carry() {
+                    link.hang_up(Instant::now()).await;
+                    return Ok((Reply::Aborted { lost: Vec::new() }, Vec::new()));
+                }
                 let carry = self.put(Carry::Closed);
                 Reply::Aborted { lost: blocking(move || carry::abort(&carry)).await? }
             }
             Request::Secret => return self.secret(),
             Request::Descriptors => return self.descriptors(),
             Request::Exit => Reply::Done,
-            Request::Dial(_)
-            | Request::Interface
-            | Request::HangUp { .. }
-            | Request::Reset { .. }
-            | Request::Unknown => {
+            Request::Dial(wish) => self.dial(*wish, descriptors).await?,
+            Request::Interface => self.interface(descriptors)?,
+            Request::HangUp { deadline_ms } => self.hang_up(until(deadline_ms)).await?,
+            Request::Reset { dial, deadline_ms } => dial::reset(&dial, until(deadline_ms)).await?,
+            Request::Unknown => {
                 return Err(ErrorKind::NotSupported("this request, by this worker".into()).into());
             }
         };
@@ -324,7 +329,7 @@ impl Worker {
 
     fn secret(&self) -> Result<(Reply, Vec<OwnedFd>)> {
         let carry = self.carry();
-        let Some(secret) = carry.linked().and_then(|linked| linked.secret.as_ref()) else {
+        let Some(secret) = carry.secret() else {
             return Ok((Reply::Secret { present: false }, Vec::new()));
         };
         let descriptor = secret_descriptor(secret.as_bytes());
@@ -334,12 +339,18 @@ impl Worker {
 
     fn descriptors(&self) -> Result<(Reply, Vec<OwnedFd>)> {
         let carry = self.carry();
-        let Some(served) = carry.served() else {
-            return Ok((Reply::Descriptors { present: false }, Vec::new()));
+        let interface = match &carry {
+            Carry::Link(link) => link.interface(),
+            _ => None,
         };
-        let duplicate =
-            |fd: &OwnedFd| fd.try_clone().map_err(|error| Error::os("duplicating a descriptor", &error));
-        Ok((Reply::Descriptors { present: true }, vec![duplicate(&served.fuse)?, duplicate(&served.arena)?]))
+        let kept = match (carry.served(), &interface) {
+            (Some(served), _) => vec![&served.fuse, &served.arena],
+            (None, Some(interface)) => vec![&**interface],
+            (None, None) => vec![],
+        };
+        let duplicates: std::io::Result<Vec<_>> = kept.into_iter().map(OwnedFd::try_clone).collect();
+        let duplicates = duplicates.map_err(|error| Error::os("duplicating a descriptor", &error))?;
+        Ok((Reply::Descriptors { present: !duplicates.is_empty() }, duplicates))
     }
 }
 
@@ -349,7 +360,7 @@ fn until(deadline_ms: u64) -> Instant {
     Instant::now() + Duration::from_millis(deadline_ms).min(far)
 }
 
-fn take_secret(from: OwnedFd) -> Result<Zeroizing<String>> {
+pub(crate) fn take_secret(from: OwnedFd) -> Result<Zeroizing<String>> {
     let bytes =
         read_secret(from, SECRET_PATIENCE).map_err(|error| Error::os("reading the password", &error))?;
     let text = std::str::from_utf8(&bytes)
@@ -358,7 +369,7 @@ fn take_secret(from: OwnedFd) -> Result<Zeroizing<String>> {
 }
 
 /// Runs what may block for a moment where it does not hold up the answers to others.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::os("working", &std::io::Error::other(error)))

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::carry::Carry;
 use crate::control::Listener;
 use crate::converse::Worker;
 use crate::process;
@@ -18,6 +19,8 @@ use crate::provider::{Provider, Servers};
 const IDLE: Duration = Duration::from_secs(60);
 /// How long the writing after a SIGTERM may take; it goes on in the background anyway.
 const TERM_DRAIN: Duration = Duration::from_secs(60);
+/// How long the hanging up after a SIGTERM may take.
+const TERM_HANG_UP: Duration = Duration::from_secs(10);
 /// The stack of each thread. Deep recursion is not allowed anywhere, so this is ample.
 const STACK: usize = 1 << 20;
 
@@ -71,6 +74,11 @@ async fn host(socket: OwnedFd, provider: impl Provider) -> io::Result<()> {
 }
 
 fn drain(worker: &Arc<Worker>) {
+    if let Carry::Link(link) = worker.carry() {
+        tracing::info!("told to terminate: hanging up");
+        tokio::spawn(async move { link.hang_up(Instant::now() + TERM_HANG_UP).await });
+        return;
+    }
     tracing::info!("told to terminate: writing what is pending, and staying");
     let worker = Arc::clone(worker);
     tokio::spawn(async move { worker.drain(Instant::now() + TERM_DRAIN).await.acknowledged });

@@ -255,6 +255,9 @@ impl Pump {
             self.done = true;
             return;
         }
+        if let Some(serial) = self.line.serial() {
+            serial.release();
+        }
         match self.source.open().await {
             Ok(line) => {
                 self.line = line;

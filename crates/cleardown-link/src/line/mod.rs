@@ -4,6 +4,7 @@
 mod serial;
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -50,6 +51,7 @@ pub struct Open {
     descriptor: AsyncFd<OwnedFd>,
     serial: Option<Serial>,
     child: Option<Child>,
+    server: Option<IpAddr>,
 }
 
 impl Line {
@@ -80,7 +82,9 @@ impl Line {
             Line::Tcp { address } => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
-                Open::new(stream.into_std()?.into(), None, None)
+                let server = stream.peer_addr()?.ip();
+                let open = Open::new(stream.into_std()?.into(), None, None)?;
+                Ok(Open { server: Some(server), ..open })
             }
             Line::Unix { path } => Open::new(UnixStream::connect(path).await?.into_std()?.into(), None, None),
         }
@@ -100,12 +104,17 @@ impl Open {
         rustix::io::ioctl_fionbio(&descriptor, true)?;
         // SAFETY: the `AsyncFd` owns the descriptor, which so stays open and the same while it is registered.
         let descriptor = unsafe { AsyncFd::register(descriptor)? };
-        Ok(Open { descriptor, serial, child })
+        Ok(Open { descriptor, serial, child, server: None })
     }
 
     /// The serial device's own side: modem lines and speed.
     pub fn serial(&self) -> Option<&Serial> {
         self.serial.as_ref()
+    }
+
+    /// The server at the other end of a TCP connection.
+    pub fn server(&self) -> Option<IpAddr> {
+        self.server
     }
 
     /// Reads what is there, waiting for the first octet; 0 when the other side has closed (or the carrier fell).

@@ -4,9 +4,10 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::termios::{
-    ControlModes, OptionalActions, QueueSelector, Termios, ioctl_tiocexcl, tcflush, tcgetattr, tcsetattr,
+    ControlModes, OptionalActions, QueueSelector, Termios, ioctl_tiocexcl, ioctl_tiocnxcl, tcflush,
+    tcgetattr, tcsetattr,
 };
 
 /// Bits per second, as the device takes them (any value: Linux has had BOTHER for long).
@@ -29,6 +30,11 @@ impl Serial {
         // Without O_NONBLOCK the open would wait for a carrier that only dialling brings.
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let descriptor = rustix::fs::open(device, flags, Mode::empty())?;
+        // Root opens what is exclusive all the same, and so is kept out by a lock (flock(2)) as well.
+        flock(&descriptor, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
+            rustix::io::Errno::WOULDBLOCK => rustix::io::Errno::BUSY,
+            other => other,
+        })?;
         ioctl_tiocexcl(&descriptor)?;
         let before = tcgetattr(&descriptor)?;
         let mut raw = before.clone();
@@ -80,9 +86,16 @@ impl Serial {
         Ok(tcsetattr(&self.descriptor, OptionalActions::Now, &termios)?)
     }
 
+    /// Lets others open the device, and ourselves once more.
+    pub(crate) fn release(&self) {
+        let _ = ioctl_tiocnxcl(&self.descriptor);
+        let _ = flock(&self.descriptor, FlockOperation::Unlock);
+    }
+
     /// Gives the terminal its old settings back, as far as it still answers.
     pub(super) fn restore(&self, descriptor: BorrowedFd<'_>) {
         let _ = tcsetattr(descriptor, OptionalActions::Now, &self.before);
+        self.release();
     }
 }
 

@@ -150,6 +150,8 @@ pub enum Event {
     Ipv6Up { local: u64, remote: u64 },
     /// IPv6 no longer runs.
     Ipv6Down,
+    /// Each network protocol runs now or has been given up, and one runs at least.
+    NetworkSettled,
     /// It is over. `acknowledged`: the peer has said so too (its Terminate-Ack, or its own request).
     Ended { reason: Reason, acknowledged: bool },
 }
@@ -555,6 +557,16 @@ impl Session {
         let finished = signals.iter().chain(&signals6).any(|signal| *signal == Signal::Finished);
         if finished && self.phase == Phase::Network && over(&self.ipcp) && over(&self.ipv6cp) {
             self.end(Reason::NoNetwork, now);
+        }
+        let news = finished || signals.iter().chain(&signals6).any(|signal| *signal == Signal::Up);
+        let runs = (opened(&self.ipcp), opened(&self.ipv6cp));
+        if news
+            && matches!(
+                (runs, over(&self.ipcp), over(&self.ipv6cp)),
+                ((true, true), ..) | ((true, _), _, true) | ((_, true), true, _)
+            )
+        {
+            self.events.push_back(Event::NetworkSettled);
         }
         busy
     }
