@@ -222,7 +222,9 @@ impl ErrorKind {
             BadLocalName(_) | BadRemoteName(_) | BadParameter(_) | BadEntryName(_) => Exit::Usage,
             NameInUse { .. } | NameRemembered { .. } | NoFreeName | EntryExists(_) => Exit::NameInUse,
             NotConnected(_) | OnlyRemembered(_) | NoSuchEntry(_) => Exit::NotConnected,
-            Link { code: Code::AUTHENTICATION_FAILURE, .. } => Exit::Authentication,
+            // The account is locked, expired, or not for dialling in; or the peer's word for a wrong password.
+            Link { code: Code(646..=649 | 691 | 708), .. } => Exit::Authentication,
+            Link { code: Code::REQUEST_TIMEOUT, .. } => Exit::Deadline,
             Link { code: Code::PORT_NOT_AVAILABLE | Code::PORT_ALREADY_OPEN | Code::LINE_BUSY, .. } => {
                 Exit::Busy
             }

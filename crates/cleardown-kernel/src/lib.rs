@@ -9,6 +9,7 @@ pub mod journal;
 pub mod mount;
 pub mod mounts;
 pub mod net;
+pub mod ports;
 pub mod process;
 #[cfg(test)]
 mod testing;

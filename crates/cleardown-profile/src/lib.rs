@@ -9,6 +9,7 @@ pub mod import;
 mod phonebook;
 mod place;
 pub mod secrets;
+pub mod settings;
 mod stem;
 mod store;
 

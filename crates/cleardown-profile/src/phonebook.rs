@@ -192,6 +192,16 @@ impl PhoneBooks {
         Err(ErrorKind::NoSuchEntry(name.to_string()).into())
     }
 
+    /// The text of the file in which [`PhoneBooks::find`] finds the entry.
+    pub fn text(&self, name: &EntryName) -> Result<String> {
+        for (_, book) in self.books() {
+            if let Some(text) = book.text(name)? {
+                return Ok(text);
+            }
+        }
+        Err(ErrorKind::NoSuchEntry(name.to_string()).into())
+    }
+
     /// All entries by name; the system's that the user's own hide are left out.
     pub fn load(&self) -> Result<Loaded<Found>> {
         let mut all = Loaded { entries: Vec::<Found>::new(), damaged: Vec::new() };

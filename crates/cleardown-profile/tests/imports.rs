@@ -21,7 +21,10 @@ fn shown(imported: &Imported) -> String {
     book.put(&imported.entry).unwrap();
     let text = book.text(&imported.entry.name).unwrap().unwrap();
     let file = text.lines().skip(1).collect::<Vec<_>>().join("\n");
-    let left: Vec<String> = imported.left.iter().map(|what| format!("left: {what}")).collect();
+    let remarks = &imported.remarks;
+    let left = remarks.left.iter().map(|what| format!("left: {what}"));
+    let left: Vec<String> =
+        left.chain(remarks.assumed.iter().map(|what| format!("assumed: {what}"))).collect();
     let problems = imported.entry.problems().into_iter().map(|what| format!("problem: {what}"));
     [vec![file], left, problems.collect()].concat().join("\n")
 }
@@ -65,12 +68,12 @@ fn a_phone_book_of_windows_comes_over() {
     redial_attempts = 3
     redial_pause_seconds = 30
     idle_disconnect_seconds = 1200
-    left: the port COM3 is assumed to be /dev/ttyS2 here
     left: dialling rules (country code 49, area code 089): check the number and what goes before it
-    left: IPv6 and IPv4 differ in who gets the default route; what IPv4 says holds
+    left: a default route for one of IPv4 and IPv6 only: what holds for IPv4 holds for both
     left: WINS servers
     left: dialling again when the link breaks
     left: alternate numbers: only the first is used
+    assumed: the port COM3 is /dev/ttyS2 here
     "#);
     insta::assert_snapshot!(shown(entry(&import, "GSM stick")), @r#"
     name = "GSM stick"
@@ -87,7 +90,7 @@ fn a_phone_book_of_windows_comes_over() {
     [network]
     default_route = true
     peer_dns = true
-    left: the port COM12 is assumed to be /dev/ttyS11 here
+    assumed: the port COM12 is /dev/ttyS11 here
     "#);
     insta::assert_snapshot!(shown(entry(&import, "Two computers")), @r#"
     name = "Two computers"
@@ -101,10 +104,10 @@ fn a_phone_book_of_windows_comes_over() {
     [network]
     default_route = true
     peer_dns = true
-    left: the port com1 is assumed to be /dev/ttyS0 here
     left: authentication by MS-CHAP version 1
     left: authentication by EAP
-    left: no other authentication was allowed; the usual ones are
+    assumed: the port com1 is /dev/ttyS0 here
+    assumed: no other authentication was allowed; the usual ways are
     "#);
     insta::assert_snapshot!(shown(entry(&import, "Both channels")), @r#"
     name = "Both channels"
@@ -121,11 +124,11 @@ fn a_phone_book_of_windows_comes_over() {
     [network]
     default_route = true
     peer_dns = true
-    left: line 104 is not understood
-    left: the port COM1 is assumed to be /dev/ttyS0 here
+    left: line 104, which is not understood
     left: callback
     left: a script or a terminal after dialling
     left: multilink: only the first device is used
+    assumed: the port COM1 is /dev/ttyS0 here
     "#);
 }
 

@@ -4,10 +4,12 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, demo, end, forget, holders, list, man, map, remember, restore, status};
-use crate::net;
+use crate::commands::{
+    completions, demo, dial, end, forget, holders, list, man, map, phonebook, remember, restore, status,
+};
+use crate::{net, rasdial};
 
-/// Map network drives, list them, and end them with a proof that nothing was lost.
+/// Map network drives and dial links, list them, and end them with a proof.
 #[derive(Debug, Parser)]
 #[command(name = "cleardown", version, max_term_width = 100, disable_help_subcommand = true)]
 #[command(after_help = EXIT_CODES)]
@@ -23,6 +25,7 @@ Exit codes: 0 done, 1 other, 2 usage, 3 deadline passed (unproven), 4 not connec
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Map(map::Args),
+    Dial(dial::Args),
     List(list::Args),
     Status(status::Args),
     Holders(holders::Args),
@@ -30,7 +33,9 @@ pub(crate) enum Command {
     Forget(forget::Args),
     Remember(remember::Args),
     Restore(restore::Args),
+    Phonebook(phonebook::Args),
     Net(net::Args),
+    Rasdial(rasdial::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     #[command(hide = true)]
@@ -42,6 +47,12 @@ impl Cli {
     pub(crate) fn net(args: impl Iterator<Item = OsString>) -> Cli {
         let words = args.map(|word| word.to_string_lossy().into_owned()).collect();
         Cli { command: Command::Net(net::Args { words }) }
+    }
+
+    /// What `rasdial ARGS` means.
+    pub(crate) fn rasdial(args: impl Iterator<Item = OsString>) -> Cli {
+        let words = args.map(|word| word.to_string_lossy().into_owned()).collect();
+        Cli { command: Command::Rasdial(rasdial::Args { words }) }
     }
 }
 
@@ -64,6 +75,10 @@ mod tests {
         for command in table.get_subcommands_mut() {
             let name = command.get_name().to_owned();
             insta::assert_snapshot!(format!("help-{name}"), command.render_long_help());
+            for part in command.get_subcommands_mut() {
+                let part_name = part.get_name().to_owned();
+                insta::assert_snapshot!(format!("help-{name}-{part_name}"), part.render_long_help());
+            }
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use cleardown_client::{Client, Instance, Start};
-use cleardown_core::view::Connection;
+use cleardown_core::link::EntryName;
+use cleardown_core::view::{Connection, Kind};
 use cleardown_core::{ErrorKind, LocalName, Remote, Result};
 
 /// The caller's own instance, started if it does not run.
@@ -21,6 +22,18 @@ pub(crate) async fn all() -> Result<Vec<Client>> {
     Ok(std::iter::once(own).chain(found.flatten()).collect())
 }
 
+/// The daemon that may change the network: root's own, and for anybody else the system's. In a world of its own (a run-time
+/// directory that was moved) it is the one that is there.
+pub(crate) async fn links() -> Result<Client> {
+    let moved = std::env::var_os("CLEARDOWN_RUNTIME_DIR").is_some();
+    if moved || rustix::process::geteuid().is_root() {
+        return own().await;
+    }
+    let system = Client::connect(Instance::System, Start::Never).await;
+    system
+        .map_err(|error| error.because("links need the system's daemon: as root, systemctl start cleardownd"))
+}
+
 /// A name as a user gives it: `z:`, a remote name, or with its owner in front, `eve/z:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Wanted<'a> {
@@ -31,16 +44,30 @@ struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     fn parse(text: &'a str) -> Wanted<'a> {
         match text.split_once('/') {
-            Some((owner, name)) if !owner.is_empty() && name.parse::<LocalName>().is_ok() => {
-                Wanted { owner: Some(owner), name }
-            }
+            Some((owner, name)) if !owner.is_empty() && is_name(name) => Wanted { owner: Some(owner), name },
             _ => Wanted { owner: None, name: text },
         }
     }
 
     fn fits(&self, connection: &Connection) -> bool {
-        self.owner.is_none_or(|owner| owner == connection.owner) && same_name(self.name, &connection.name)
+        let same = match connection.kind {
+            Kind::Link => same_link(self.name, connection),
+            Kind::Drive | Kind::Deviceless => same_name(self.name, &connection.name),
+        };
+        same && self.owner.is_none_or(|owner| owner == connection.owner)
     }
+}
+
+/// The name of a drive or of a link; a remote name is neither.
+fn is_name(text: &str) -> bool {
+    text.parse::<LocalName>().is_ok() || text.parse::<EntryName>().is_ok()
+}
+
+/// The name of its entry without regard to case, or its handle (`#7`).
+fn same_link(text: &str, connection: &Connection) -> bool {
+    let handle = connection.link.as_ref().is_some_and(|link| text == format!("#{}", link.handle));
+    let entry = || matches!((text.parse::<EntryName>(), connection.name.parse::<EntryName>()), (Ok(a), Ok(b)) if a == b);
+    handle || entry() || text == connection.name
 }
 
 /// Local names are equal without regard to case and colon, remote names when they are the same place.

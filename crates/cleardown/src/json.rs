@@ -1,10 +1,14 @@
 //! The JSON of the command line: version 1, described by `schema/v1.json`. What is in `cleardown_core::view` is
 //! printed as it is; these are the envelopes that only the command line has.
 
+use cleardown_core::link::Entry;
 use cleardown_core::view::{Connection, Holder, JSON_VERSION};
 use cleardown_core::{Error, Result};
+use cleardown_kernel::ports::{Port, PortKind};
+use cleardown_profile::{Found, Loaded, Whose};
 use serde::Serialize;
 
+use crate::devices;
 use crate::ui::Ui;
 
 /// `status --json` and `map --json`.
@@ -64,6 +68,83 @@ impl<'a> Restored<'a> {
             }
         }
         report
+    }
+}
+
+/// An entry of the phone book, with whose it is and what is wrong with it.
+#[derive(Debug, Serialize)]
+struct BookEntry<'a> {
+    book: &'static str,
+    entry: &'a Entry,
+    problems: Vec<String>,
+}
+
+impl<'a> BookEntry<'a> {
+    fn new(found: &'a Found) -> Self {
+        let book = match found.whose {
+            Whose::User => "own",
+            Whose::System => "system",
+        };
+        BookEntry { book, entry: &found.entry, problems: found.entry.problems() }
+    }
+}
+
+/// `phonebook list --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Book<'a> {
+    version: u32,
+    entries: Vec<BookEntry<'a>>,
+    damaged: &'a [Error],
+}
+
+impl<'a> Book<'a> {
+    pub(crate) fn new(loaded: &'a Loaded<Found>) -> Self {
+        let entries = loaded.entries.iter().map(BookEntry::new).collect();
+        Book { version: JSON_VERSION, entries, damaged: &loaded.damaged }
+    }
+}
+
+/// `phonebook show --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct OneEntry<'a> {
+    version: u32,
+    #[serde(flatten)]
+    entry: BookEntry<'a>,
+}
+
+impl<'a> OneEntry<'a> {
+    pub(crate) fn new(found: &'a Found) -> Self {
+        OneEntry { version: JSON_VERSION, entry: BookEntry::new(found) }
+    }
+}
+
+/// `phonebook devices --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Devices {
+    version: u32,
+    devices: Vec<PortDevice>,
+}
+
+#[derive(Debug, Serialize)]
+struct PortDevice {
+    name: String,
+    port: String,
+    kind: &'static str,
+    description: String,
+}
+
+impl Devices {
+    pub(crate) fn new(ports: &[Port]) -> Self {
+        let device = |(index, port): (usize, &Port)| PortDevice {
+            name: devices::name(index),
+            port: format!("/dev/{}", port.tty),
+            kind: match port.kind {
+                PortKind::Modem => "modem",
+                PortKind::Serial => "serial",
+            },
+            description: port.title.clone(),
+        };
+        Devices { version: JSON_VERSION, devices: ports.iter().enumerate().map(device).collect() }
     }
 }
 

@@ -1,15 +1,16 @@
 //! Every document that the command line can print fits the schema, and the schema refuses what does not fit.
 
+use cleardown_core::link::{Device, Dialling, Network, Ppp, RasState};
 use cleardown_core::view::{
-    DriveProof, EndReport, Ended, HolderKind, JSON_VERSION, Kind, LinkProof, Listing, Loss, Proof, Refused,
-    Status,
+    DriveProof, EndReport, Ended, HolderKind, JSON_VERSION, Kind, Link, LinkProof, Listing, Loss, Proof,
+    Refused, Status,
 };
 use cleardown_core::{Error, ErrorKind};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::table::tests::{connection, examples, holder};
+use crate::table::tests::{connection, examples, holder, links};
 
 /// The part of JSON Schema 2020-12 that our schema uses. An unknown word fails, so that none is ignored.
 struct Schema(Value);
@@ -103,6 +104,39 @@ fn every_status() -> Vec<Connection> {
     all.into_iter().map(|status| Connection { status, ..connection("z:", "//fs1/x") }).collect()
 }
 
+fn every_state() -> Vec<Connection> {
+    let link = links()[0].link.clone().unwrap();
+    let states = (0..0x3000).filter_map(RasState::from_number);
+    states
+        .map(|state| Connection { link: Some(Link { state, ..link.clone() }), ..links()[0].clone() })
+        .collect()
+}
+
+#[test]
+fn the_phone_book_fits_the_schema() {
+    let devices = [
+        Device::Tcp { address: "h:1".into() },
+        Device::Serial { port: "ttyS0".into(), speed: 9600, flow_control: true },
+        Device::WireGuard { listen_port: Some(1), peers: Vec::new() },
+    ];
+    let found = |device: Device| Found {
+        whose: Whose::User,
+        entry: Entry {
+            name: "office".parse().unwrap(),
+            user: Some("eve".into()),
+            device,
+            ppp: Ppp::default(),
+            network: Network::default(),
+            dialling: Dialling::default(),
+        },
+    };
+    let loaded = Loaded { entries: devices.map(found).into(), damaged: vec![refusal()] };
+    loaded.entries.iter().for_each(|found| fits("one_entry", &OneEntry::new(found)));
+    fits("book", &Book::new(&loaded));
+    let port = |kind| Port { tty: "ttyS0".into(), kind, title: "serial".into() };
+    fits("devices", &Devices::new(&[port(PortKind::Modem), port(PortKind::Serial)]));
+}
+
 fn every_holder() -> Vec<Holder> {
     use HolderKind::*;
     let all = [File, Mapping, Lock, WorkingDirectory, Root, Executable, Mount, Unseen];
@@ -118,6 +152,8 @@ fn refusal() -> Error {
 fn lists_fit_the_schema() {
     let mut connections = examples();
     connections.extend(every_status());
+    connections.extend(links());
+    connections.extend(every_state());
     connections.push(Connection {
         kind: Kind::Link,
         reason: Some("r".into()),

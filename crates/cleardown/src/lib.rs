@@ -1,4 +1,4 @@
-//! The command line: `cleardown`, and `net` for those who know `net use`.
+//! The command line: `cleardown`, and `net` and `rasdial` for those who know them.
 //!
 //! Data goes to standard output, everything else to standard error; see `docs/exit-codes.md` and `docs/json.md`.
 
@@ -7,12 +7,14 @@ mod commands;
 mod connect;
 mod credentials;
 mod demo;
+mod devices;
 mod format;
 mod interrupt;
 mod json;
 mod message;
 mod net;
 mod progress;
+mod rasdial;
 mod table;
 mod ui;
 
@@ -34,10 +36,10 @@ pub fn command() -> clap::Command {
 pub fn main(args: Vec<OsString>) -> ExitCode {
     start_log();
     let mut ui = Ui::from_process();
-    let called_net = args.first().is_some_and(|name| base_name(name) == "net");
-    let parsed = match called_net {
-        true => Ok(Cli::net(args.into_iter().skip(1))),
-        false => Cli::try_parse_from(args),
+    let parsed = match args.first().map(base_name).as_deref() {
+        Some("net") => Ok(Cli::net(args.into_iter().skip(1))),
+        Some("rasdial") => Ok(Cli::rasdial(args.into_iter().skip(1))),
+        _ => Cli::try_parse_from(args),
     };
     let code = match parsed {
         Ok(cli) => run(cli, &mut ui),

@@ -1,4 +1,4 @@
-//! The command line; called `net`, it speaks the old words.
+//! The command line; called `net` or `rasdial`, it speaks the old words.
 
 use std::process::ExitCode;
 

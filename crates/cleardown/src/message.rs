@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use cleardown_core::view::Holder;
-use cleardown_core::{Error, ErrorKind};
+use cleardown_core::{Error, ErrorKind, ras};
 
 use crate::format::printable;
 
@@ -11,7 +11,9 @@ use crate::format::printable;
 pub(crate) fn of(error: &Error) -> String {
     let mut text = String::new();
     // Writing into a string cannot fail.
-    let _ = writeln!(text, "error: {} (WNet {})", printable(&what(&error.kind)), error.code().0);
+    let code = error.code();
+    let whose = if ras::name(code).is_some() { "RAS" } else { "WNet" };
+    let _ = writeln!(text, "error: {} ({whose} {})", printable(&what(&error.kind)), code.0);
     for holder in holders(&error.kind) {
         let _ = writeln!(text, "  held by: {}", printable(&holder.to_string()));
     }
@@ -28,6 +30,10 @@ pub(crate) fn of(error: &Error) -> String {
 fn what(kind: &ErrorKind) -> String {
     match kind {
         ErrorKind::Busy { name, holders } if !holders.is_empty() => format!("{name} is in use"),
+        ErrorKind::Link { entry, code, during } => match ras::text(*code) {
+            Some(text) => format!("{entry}: {text}, while {during}"),
+            None => format!("{entry}: it failed while {during}"),
+        },
         kind => kind.to_string(),
     }
 }
@@ -41,6 +47,8 @@ fn holders(kind: &ErrorKind) -> &[Holder] {
 
 #[cfg(test)]
 mod tests {
+    use cleardown_core::Code;
+    use cleardown_core::link::RasState;
     use cleardown_core::view::HolderKind;
 
     use super::*;
@@ -92,6 +100,15 @@ mod tests {
             WorkerDied(s("mounting")),
             Profile { at: s("/home/eve/.config/cleardown/drives/z.toml:3:1"), why: s("no such day") },
             NotSupported(s("a lock on a folder")),
+            BadEntryName(s("a/b")),
+            NoSuchEntry(s("office")),
+            EntryExists(s("office")),
+            Import { at: s("rasphone.pbk:3"), why: s("[name] of an entry should come first") },
+            BadEntry { name: s("office"), problems: vec![s("device.number: there is no number to dial")] },
+            Link { entry: s("office"), code: Code::LINE_BUSY, during: RasState::ConnectDevice },
+            Link { entry: s("office"), code: Code::AUTHENTICATION_FAILURE, during: RasState::Authenticate },
+            Link { entry: s("office"), code: Code::PORT_NOT_AVAILABLE, during: RasState::OpenPort },
+            Dependents { name: s("office"), drives: vec![s("y:"), s("z:")] },
             Os { during: s("reading /proc"), errno: 5 },
         ]
     }

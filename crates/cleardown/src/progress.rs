@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cleardown_core::view::Progress;
+use cleardown_core::view::{Progress, RasProgress};
 
 use crate::format;
 use crate::ui::Ui;
@@ -45,6 +45,40 @@ impl<'a> Meter<'a> {
     }
 }
 
+/// Shows a dial: each state on a line of its own, with the time since the dial began.
+pub(crate) struct DialMeter<'a> {
+    ui: &'a mut Ui,
+    began: Instant,
+}
+
+impl<'a> DialMeter<'a> {
+    pub(crate) fn new(ui: &'a mut Ui) -> Self {
+        DialMeter { ui, began: Instant::now() }
+    }
+
+    /// Shows one step. The daemon's time is the true one; what is no state has that of its arrival.
+    pub(crate) fn show(&mut self, progress: &Progress) {
+        let (at, what) = match progress.ras {
+            Some(RasProgress { error: Some(_), .. }) => return,
+            Some(ras) => (Duration::from_millis(ras.at_ms), state(&ras)),
+            None => (self.began.elapsed(), progress.stage.clone()),
+        };
+        self.ui.note(dial_line(at, &what));
+    }
+}
+
+fn state(ras: &RasProgress) -> String {
+    match ras.attempt {
+        0 | 1 => ras.state.to_string(),
+        n => format!("{} (attempt {n})", ras.state),
+    }
+}
+
+/// `  0.412 s  authenticating`.
+fn dial_line(at: Duration, what: &str) -> String {
+    format::printable(&format!("{:>9.3} s  {what}", at.as_secs_f64()))
+}
+
 impl Drop for Meter<'_> {
     fn drop(&mut self) {
         if self.ui.live {
@@ -73,10 +107,19 @@ fn sentence(progress: &Progress) -> String {
 
 #[cfg(test)]
 mod tests {
+    use cleardown_core::link::RasState;
     use cleardown_core::view::HolderKind;
 
     use super::*;
     use crate::table::tests::holder;
+
+    #[test]
+    fn a_dial_shows_its_states_with_times() {
+        let ras = |state, attempt| RasProgress { handle: 1, state, at_ms: 1412, error: None, attempt };
+        let line = |ras: RasProgress| dial_line(Duration::from_millis(ras.at_ms), &state(&ras));
+        assert_eq!(line(ras(RasState::Authenticate, 1)), "    1.412 s  authenticating");
+        assert_eq!(line(ras(RasState::ConnectDevice, 2)), "    1.412 s  connecting the device (attempt 2)");
+    }
 
     #[test]
     fn a_step_is_one_sentence() {

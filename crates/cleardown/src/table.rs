@@ -1,6 +1,8 @@
 //! Tables: aligned columns, cut to the terminal's width when there is one.
 
-use cleardown_core::view::{Connection, Kind};
+use std::time::Duration;
+
+use cleardown_core::view::{Connection, Kind, Link, Status};
 
 use crate::format;
 use crate::ui::Ui;
@@ -65,7 +67,10 @@ fn clip(text: &str, width: usize) -> String {
 
 /// The list: STATUS NAME WHERE REMOTE HOLDERS PENDING; with OWNER when connections of several users are in it.
 pub(crate) fn of_connections(connections: &[Connection], ui: &Ui) -> Table {
-    let owners = connections.windows(2).any(|pair| pair[0].owner != pair[1].owner);
+    // What another program made is nobody's.
+    let mut owners = connections.iter().map(|c| &c.owner).filter(|owner| !owner.is_empty());
+    let first = owners.next();
+    let owners = owners.any(|owner| Some(owner) != first);
     let mut head = vec!["STATUS", "NAME", "WHERE", "REMOTE", "HOLDERS", "PENDING"];
     if owners {
         head.insert(1, "OWNER");
@@ -74,7 +79,8 @@ pub(crate) fn of_connections(connections: &[Connection], ui: &Ui) -> Table {
     for connection in connections {
         let mut row = row(connection, ui);
         if owners {
-            row.insert(1, connection.owner.clone());
+            let owner = if connection.owner.is_empty() { "-" } else { &connection.owner };
+            row.insert(1, owner.to_owned());
         }
         table.push(row);
     }
@@ -87,6 +93,9 @@ pub(crate) fn has_local_name(connection: &Connection) -> bool {
 }
 
 fn row(connection: &Connection, ui: &Ui) -> Vec<String> {
+    if let Some(link) = &connection.link {
+        return link_row(connection, link);
+    }
     let dash = || "-".to_owned();
     let name = if has_local_name(connection) { connection.name.clone() } else { dash() };
     vec![
@@ -99,9 +108,42 @@ fn row(connection: &Connection, ui: &Ui) -> Vec<String> {
     ]
 }
 
+/// A link has its interface for a place, its peer for a remote name, and traffic where a drive has what is pending.
+fn link_row(connection: &Connection, link: &Link) -> Vec<String> {
+    let dash = || "-".to_owned();
+    let status = if link.foreign { "foreign".to_owned() } else { connection.status.to_string() };
+    let remote = if connection.remote.is_empty() { link.device.clone() } else { connection.remote.clone() };
+    vec![
+        status,
+        connection.name.clone(),
+        link.interface.clone().unwrap_or_else(dash),
+        remote,
+        format::holders(&connection.holders),
+        traffic(connection, link),
+    ]
+}
+
+/// `up 2 h 1 min, 1.2 MB/8.0 MB`, or how far the dial has come.
+fn traffic(connection: &Connection, link: &Link) -> String {
+    let bytes = format!("{}/{}", format::bytes(link.bytes_in), format::bytes(link.bytes_out));
+    match connection.status {
+        Status::Connected if link.foreign => bytes,
+        Status::Connected | Status::Reconnecting => {
+            format!("up {}, {bytes}", format::duration(Duration::from_secs(connection.up_seconds)))
+        }
+        Status::Ended | Status::Failed => match link.error {
+            Some(code) => format!("RAS {}", code.0),
+            None => "-".to_owned(),
+        },
+        _ => link.state.to_string(),
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
-    use cleardown_core::view::{Holder, HolderKind, Status};
+    use cleardown_core::Code;
+    use cleardown_core::link::RasState;
+    use cleardown_core::view::{Holder, HolderKind};
 
     use super::*;
 
@@ -162,6 +204,83 @@ pub(crate) mod tests {
             ..connection("y:", "//fs1.example.com/archive")
         };
         vec![z, photos, deviceless, remembered]
+    }
+
+    pub(crate) fn links() -> Vec<Connection> {
+        let link = Link {
+            handle: 7,
+            foreign: false,
+            device: "ttyS0".into(),
+            device_type: "modem".into(),
+            state: RasState::Connected,
+            error: None,
+            interface: Some("ppp-office".into()),
+            addresses: vec!["10.64.64.64/32".into()],
+            peer_addresses: vec!["10.64.64.1".into()],
+            dns: vec!["10.64.64.1".into()],
+            routes: vec!["10.0.0.0/8".into()],
+            bytes_in: 1_200_000,
+            bytes_out: 8_000_000,
+            handshake_seconds: None,
+            drives: vec!["z:".into()],
+        };
+        let connection = |name: &str, status, link| Connection {
+            kind: Kind::Link,
+            status,
+            at: None,
+            provider: "ppp".into(),
+            dialect: None,
+            encryption: None,
+            references: 2,
+            link: Some(link),
+            ..connection(name, "555-1234")
+        };
+        let dialling =
+            Link { state: RasState::ConnectDevice, interface: None, addresses: Vec::new(), ..link.clone() };
+        let failed = Link { error: Some(Code::LINE_BUSY), ..dialling.clone() };
+        let tunnel = Link {
+            foreign: true,
+            device: "vpn.example.com:51820".into(),
+            device_type: "wireguard".into(),
+            interface: Some("wg0".into()),
+            handshake_seconds: Some(41),
+            drives: Vec::new(),
+            ..link.clone()
+        };
+        let foreign = Connection {
+            remote: "vpn.example.com:51820".into(),
+            owner: String::new(),
+            up_seconds: 0,
+            references: 0,
+            provider: "wireguard".into(),
+            user: None,
+            ..connection("wg0", Status::Connected, tunnel)
+        };
+        vec![
+            connection("office", Status::Connected, link),
+            connection("branch", Status::Opening, dialling),
+            Connection {
+                reason: Some("the line is busy".into()),
+                ..connection(".555-1234", Status::Failed, failed)
+            },
+            foreign,
+        ]
+    }
+
+    #[test]
+    fn drives_and_links_share_a_table() {
+        let all = [examples(), links()].concat();
+        insta::assert_snapshot!(of_connections(&all, &ui()).lines(None).join("\n"), @r#"
+        STATUS      NAME       WHERE             REMOTE                     HOLDERS       PENDING
+        connected   z:         ~/Network/z       //fs1/projects             vim[4711] +1  12 MB
+        draining    photos     ~/Network/photos  sftp://nas/srv/photos      -             1.2 GB
+        connected   -          -                 //fs2/x                    -             -
+        remembered  y:         -                 //fs1.example.com/archive  -             -
+        connected   office     ppp-office        555-1234                   -             up 2 h 1 min, 1.2 MB/8.0 MB
+        opening     branch     -                 555-1234                   -             connecting the device
+        failed      .555-1234  -                 555-1234                   -             RAS 676
+        foreign     wg0        wg0               vpn.example.com:51820      -             1.2 MB/8.0 MB
+        "#);
     }
 
     fn ui() -> Ui {

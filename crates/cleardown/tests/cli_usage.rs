@@ -42,7 +42,14 @@ fn help_and_version_are_data() {
 
 #[test]
 fn what_is_not_understood_gives_2() {
-    let lines: [&[&str]; 13] = [
+    let lines: [&[&str]; 20] = [
+        &["dial"],
+        &["dial", "a/b"],
+        &["dial", "office", "--device", "modem0"],
+        &["dial", "--number", "1", "--device", "tcp:h:1"],
+        &["phonebook"],
+        &["phonebook", "add", "office"],
+        &["phonebook", "add", "office", "--device", "tcp:h:1", "--set", "colour=red"],
         &[],
         &["frobnicate"],
         &["map"],
@@ -71,7 +78,8 @@ fn a_password_option_does_not_exist() {
 
 #[test]
 fn without_a_daemon_every_command_says_so_with_8() {
-    let lines: [&[&str]; 10] = [
+    let lines: [&[&str]; 11] = [
+        &["dial", "--number", "1", "--device", "/dev/ttyS9"],
         &["map", "z:", "//fs1/x"],
         &["list"],
         &["list", "--json"],
@@ -130,6 +138,23 @@ fn called_net_it_is_net() {
     assert!(String::from_utf8(output.stdout).unwrap().starts_with("The syntax of this command is:"));
     let output = cleardown(world.path()).arg0("net").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn called_rasdial_it_is_rasdial() {
+    let world = tempfile::tempdir().unwrap();
+    let called =
+        |args: &[&str]| cleardown(world.path()).arg0("/usr/bin/rasdial").args(args).output().unwrap();
+    let help = called(&["/?"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(String::from_utf8(help.stdout).unwrap().starts_with("USAGE:"));
+    let password = called(&["office", "eve", "hunter2"]);
+    assert_eq!(password.status.code(), Some(87));
+    assert!(stderr(&password).contains("write * to be asked") && !stderr(&password).contains("hunter2"));
+    assert_eq!(called(&["office", "/callback:5"]).status.code(), Some(50));
+    let unknown = called(&["office"]);
+    assert_eq!(unknown.status.code(), Some(111), "623 modulo 256");
+    assert!(stderr(&unknown).contains("Remote Access error 623 - the phone book has no such entry."));
 }
 
 #[test]

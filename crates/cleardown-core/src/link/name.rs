@@ -74,7 +74,9 @@ impl TryFrom<String> for EntryName {
 impl FromStr for EntryName {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
-        let plain = |c: char| !c.is_control() && !r#"|><?*\/:""#.contains(c);
+        // A number may have a star (GSM: `*99#`).
+        let plain =
+            |c: char| !c.is_control() && (!r#"|><?*\/:""#.contains(c) || (c == '*' && text.starts_with('.')));
         let good = (1..=Self::LONGEST).contains(&text.chars().count())
             && text.trim() == text
             && text.chars().all(plain)
@@ -124,6 +126,7 @@ mod tests {
         assert_eq!(name("Office"), name("OFFICE"));
         assert_eq!(name("Office").as_str(), "Office");
         assert_eq!(EntryName::of_number("555-1234").unwrap().number(), Some("555-1234"));
+        assert_eq!(EntryName::of_number("*99#").unwrap().number(), Some("*99#"));
         assert_eq!(name("Office").number(), None);
     }
 }

@@ -32,8 +32,17 @@ pub struct Imported {
     pub entry: Entry,
     /// Its secret, if the file has it.
     pub secret: Option<Zeroizing<String>>,
-    /// What could not be carried over, in words.
+    /// What could not be carried over, and what was assumed.
+    pub remarks: Remarks,
+}
+
+/// What somebody should know who imports an entry, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remarks {
+    /// What could not be carried over.
     pub left: Vec<String>,
+    /// What the file does not say and was assumed.
+    pub assumed: Vec<String>,
 }
 
 /// Something that cannot become an entry.

@@ -1,11 +1,12 @@
 //! The device of an entry of `rasphone.pbk`.
 
-use cleardown_core::link::{self, Device, Tone};
+use cleardown_core::link::{Device, Tone};
 
+use super::Remarks;
 use super::pbk::{Part, Section};
 
-/// The device, or why there is none for it here. What is lost on the way goes into `left`.
-pub(super) fn device(section: &Section<'_>, left: &mut Vec<String>) -> Result<Device, String> {
+/// The device, or why there is none for it here. What is lost or assumed on the way goes into `remarks`.
+pub(super) fn device(section: &Section<'_>, remarks: &mut Remarks) -> Result<Device, String> {
     let attached = section.devices.iter().find(|part| !part.kind.eq_ignore_ascii_case("switch"));
     let kind = attached.map_or(String::new(), |part| part.kind.to_ascii_lowercase());
     // RASET_*: telephone, VPN, direct, internet, broadband.
@@ -25,7 +26,7 @@ pub(super) fn device(section: &Section<'_>, left: &mut Vec<String>) -> Result<De
     let Some(attached) = attached else { return Err("it has no device".to_owned()) };
     let name = |key| section.media.first().and_then(|media| media.keys.text(key));
     let windows = name("Port").or_else(|| section.keys.text("PreferredPort"));
-    let port = port(windows, left)?;
+    let port = port(windows, remarks)?;
     let speeds = [name("ConnectBPS").and_then(|bps| bps.parse().ok()), section.keys.set("PreferredBps")];
     let speed = speeds.into_iter().flatten().find(|bps| (300..=4_000_000).contains(bps)).unwrap_or(115_200);
     let flow_control =
@@ -34,7 +35,7 @@ pub(super) fn device(section: &Section<'_>, left: &mut Vec<String>) -> Result<De
     if kind == "null" || cable || section.keys.number("Type") == Some(3) {
         return Ok(Device::Serial { port, speed, flow_control });
     }
-    let number = number(attached, left);
+    let number = number(attached, remarks);
     let tone = if number.starts_with('*') { Tone::Plain } else { Tone::Tone };
     Ok(Device::Modem {
         port,
@@ -61,9 +62,9 @@ fn vpn(strategy: u32) -> String {
 }
 
 /// `COM3` is by custom the third serial port here too.
-fn port(windows: Option<&str>, left: &mut Vec<String>) -> Result<String, String> {
+fn port(windows: Option<&str>, remarks: &mut Remarks) -> Result<String, String> {
     let Some(windows) = windows else {
-        left.push("no port is named; /dev/ttyS0 is assumed".to_owned());
+        remarks.assumed.push("no port is named; it is /dev/ttyS0".to_owned());
         return Ok("ttyS0".to_owned());
     };
     if windows.get(..3).is_some_and(|kind| kind.eq_ignore_ascii_case("LPT")) {
@@ -73,31 +74,27 @@ fn port(windows: Option<&str>, left: &mut Vec<String>) -> Result<String, String>
     let number =
         number.and_then(|_| windows[3..].parse::<u16>().ok()).filter(|number| (1..=256).contains(number));
     let port = format!("ttyS{}", number.map_or(0, |number| number - 1));
-    left.push(match number {
-        Some(_) => format!("the port {windows} is assumed to be /dev/{port} here"),
-        None => format!("the port {windows:?} means nothing here; /dev/{port} is assumed"),
+    remarks.assumed.push(match number {
+        Some(_) => format!("the port {windows} is /dev/{port} here"),
+        None => format!("the port {windows:?} means nothing here; it is /dev/{port}"),
     });
     Ok(port)
 }
 
 /// The number as it is dialled. Dialling rules need to know where one is, so they are not applied.
-fn number(part: &Part<'_>, left: &mut Vec<String>) -> String {
+fn number(part: &Part<'_>, remarks: &mut Remarks) -> String {
     let local = part.keys.text("PhoneNumber").unwrap_or_default();
     let area = part.keys.text("AreaCode").unwrap_or_default();
-    let number = match part.keys.set("UseDialingRules") {
+    match part.keys.set("UseDialingRules") {
         Some(_) => {
             let country =
                 part.keys.set("CountryCode").map(|code| format!("country code {code}, ")).unwrap_or_default();
             let rules = if area.is_empty() { "no area code".to_owned() } else { format!("area code {area}") };
-            left.push(format!("dialling rules ({country}{rules}): check the number and what goes before it"));
+            remarks
+                .left
+                .push(format!("dialling rules ({country}{rules}): check the number and what goes before it"));
             format!("{area}{local}")
         }
         None => local.to_owned(),
-    };
-    if number.is_empty() {
-        left.push("there is no number: give one with cleardown dial --number".to_owned());
-    } else if !link::is_number(&number) {
-        left.push("the number has characters that cannot be dialled".to_owned());
     }
-    number
 }

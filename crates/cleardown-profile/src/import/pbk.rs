@@ -10,7 +10,7 @@ use std::str::FromStr;
 use cleardown_core::link::{AuthMethod, Dialling, Entry, EntryName, Network, Ppp};
 
 use super::text::{self, Line};
-use super::{Bad, Import, Imported, Skipped, modem};
+use super::{Bad, Import, Imported, Remarks, Skipped, modem};
 
 /// No phone book of a person has more.
 const MOST_ENTRIES: usize = 4096;
@@ -150,27 +150,27 @@ fn entry(section: &Section<'_>) -> Result<Imported, String> {
     if name.number().is_some() {
         return Err("its name begins with a dot".to_owned());
     }
-    let mut left: Vec<String> =
-        section.strange.iter().take(10).map(|at| format!("line {at} is not understood")).collect();
-    let device = modem::device(section, &mut left)?;
+    let strange = section.strange.iter().take(10).map(|at| format!("line {at}, which is not understood"));
+    let mut remarks = Remarks { left: strange.collect(), assumed: Vec::new() };
+    let device = modem::device(section, &mut remarks)?;
     let keys = &section.keys;
-    let (ppp, network) = (ppp(keys, &mut left), network(keys, &mut left));
-    behaviour(section, &mut left);
+    let (ppp, network) = (ppp(keys, &mut remarks), network(keys, &mut remarks));
+    behaviour(section, &mut remarks);
     let dialling = Dialling {
         redial_attempts: keys.number("RedialAttempts").unwrap_or(0).min(999),
         redial_pause_seconds: keys.number("RedialSeconds").unwrap_or(60),
         idle_disconnect_seconds: keys.number("IdleDisconnectSeconds").unwrap_or(0),
     };
-    Ok(Imported { entry: Entry { name, user: None, device, ppp, network, dialling }, secret: None, left })
+    Ok(Imported { entry: Entry { name, user: None, device, ppp, network, dialling }, secret: None, remarks })
 }
 
-fn ppp(keys: &Keys<'_>, left: &mut Vec<String>) -> Ppp {
+fn ppp(keys: &Keys<'_>, remarks: &mut Remarks) -> Ppp {
     // The bits of RASNP_* that are excluded: IPv4 has 4, IPv6 8.
     let excluded = keys.number("ExcludedProtocols").unwrap_or(0);
     let mut ppp = Ppp { ipv4: excluded & 4 == 0, ipv6: excluded & 8 == 0, ..Ppp::default() };
     if !ppp.ipv4 && !ppp.ipv6 {
         ppp.ipv4 = true;
-        left.push("all IP protocols were excluded; IPv4 is allowed".to_owned());
+        remarks.assumed.push("all IP protocols were excluded; IPv4 is allowed".to_owned());
     }
     if let Some(bits) = keys.set("AuthRestrictions") {
         let methods = [(0x200, AuthMethod::MsChapV2), (0x20, AuthMethod::Chap), (0x8, AuthMethod::Pap)];
@@ -178,16 +178,18 @@ fn ppp(keys: &Keys<'_>, left: &mut Vec<String>) -> Ppp {
             methods.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, m)| *m).collect();
         for (bit, name) in [(0x10, "SPAP"), (0x40, "MS-CHAP version 1"), (0x80, "EAP")] {
             if bits & bit != 0 {
-                left.push(format!("authentication by {name}"));
+                remarks.left.push(format!("authentication by {name}"));
             }
         }
         match allowed.is_empty() {
-            true => left.push("no other authentication was allowed; the usual ones are".to_owned()),
+            true => {
+                remarks.assumed.push("no other authentication was allowed; the usual ways are".to_owned())
+            }
             false => ppp.auth = allowed,
         }
     }
     if matches!(keys.number("DataEncryption"), Some(8 | 512 | 1024)) {
-        left.push("encryption by PPP (MPPE) was required".to_owned());
+        remarks.left.push("encryption by PPP (MPPE) was required".to_owned());
     }
     if keys.number("IpAssign") == Some(2) {
         ppp.local_address = keys.address("IpAddress");
@@ -195,7 +197,7 @@ fn ppp(keys: &Keys<'_>, left: &mut Vec<String>) -> Ppp {
     ppp
 }
 
-fn network(keys: &Keys<'_>, left: &mut Vec<String>) -> Network {
+fn network(keys: &Keys<'_>, remarks: &mut Remarks) -> Network {
     // Windows takes an absent key for a link that gets everything.
     let gets = |key| keys.number(key).unwrap_or(1) != 0;
     let mut network = Network {
@@ -204,14 +206,16 @@ fn network(keys: &Keys<'_>, left: &mut Vec<String>) -> Network {
         ..Network::default()
     };
     if keys.text("Ipv6PrioritizeRemote").is_some() && gets("Ipv6PrioritizeRemote") != network.default_route {
-        left.push("IPv6 and IPv4 differ in who gets the default route; what IPv4 says holds".to_owned());
+        remarks.left.push(
+            "a default route for one of IPv4 and IPv6 only: what holds for IPv4 holds for both".to_owned(),
+        );
     }
     if keys.number("IpNameAssign") == Some(2) {
         network.peer_dns = false;
         let servers = ["IpDnsAddress", "IpDns2Address"].into_iter().filter_map(|key| keys.address(key));
         network.dns.extend(servers.map(IpAddr::V4));
         if ["IpWinsAddress", "IpWins2Address"].iter().any(|key| keys.address::<Ipv4Addr>(key).is_some()) {
-            left.push("WINS servers".to_owned());
+            remarks.left.push("WINS servers".to_owned());
         }
     }
     if keys.number("Ipv6NameAssign") == Some(2) {
@@ -223,7 +227,7 @@ fn network(keys: &Keys<'_>, left: &mut Vec<String>) -> Network {
 }
 
 /// What Windows does besides, and we do not.
-fn behaviour(section: &Section<'_>, left: &mut Vec<String>) {
+fn behaviour(section: &Section<'_>, remarks: &mut Remarks) {
     let keys = &section.keys;
     let all = || std::iter::once(keys).chain(section.devices.iter().map(|part| &part.keys));
     let told = [
@@ -242,8 +246,8 @@ fn behaviour(section: &Section<'_>, left: &mut Vec<String>) {
         (keys.text("AutoTriggerOn").is_some() || keys.set("AutoLogon").is_some(), "dialling by itself"),
     ];
     for (_, what) in told.iter().filter(|(there, _)| *there) {
-        if !left.iter().any(|said| said == what) {
-            left.push((*what).to_owned());
+        if !remarks.left.iter().any(|said| said == what) {
+            remarks.left.push((*what).to_owned());
         }
     }
 }

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use zeroize::Zeroizing;
 
 use super::text::{self, Line};
-use super::{Bad, Imported};
+use super::{Bad, Imported, Remarks};
 
 /// More than WireGuard's own tools are used with.
 const MOST_PEERS: usize = 4096;
@@ -155,7 +155,11 @@ impl<'a> Tunnel<'a> {
             network: self.network,
             dialling: Dialling::default(),
         };
-        Ok(Imported { entry, secret: Some(secret), left: self.left })
+        Ok(Imported {
+            entry,
+            secret: Some(secret),
+            remarks: Remarks { left: self.left, assumed: Vec::new() },
+        })
     }
 }
 

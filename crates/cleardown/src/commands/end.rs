@@ -14,13 +14,16 @@ use crate::{connect, format, json};
 
 /// End connections, and prove that nothing was lost.
 ///
-/// A connection that is in use is not ended, and its holders are named; --wait, --force and --detach are the other
-/// ways. Otherwise everything pending is written, the server acknowledges it, the session is closed and the mount
-/// taken away, and only then is it said to have ended.
+/// A drive that is in use is not ended, and its holders are named; --wait, --force and --detach are the other ways.
+/// Otherwise everything pending is written, the server acknowledges it, the session is closed and the mount taken
+/// away, and only then is it said to have ended.
+///
+/// A link is hung up in whatever state its dial is: the peer is told, interface, routes and name servers are taken
+/// back, and the device answers again before it is said to have ended. Drives that are reached over it must go first.
 #[derive(Debug, clap::Args)]
-#[command(visible_alias = "cancel")]
+#[command(visible_aliases = ["cancel", "hangup"])]
 pub(crate) struct Args {
-    /// The connections' names, or the remote names of those without a local name.
+    /// The names of drives, the entries of links, or the remote names of connections without a local name.
     #[arg(value_name = "NAME", required_unless_present = "all")]
     names: Vec<String>,
 
@@ -41,6 +44,10 @@ pub(crate) struct Args {
     /// Take the name away now and let the holders finish; what lingers is said.
     #[arg(long, group = "how")]
     detach: bool,
+
+    /// End the drives whose servers are reached over a link before the link.
+    #[arg(long)]
+    with_dependents: bool,
 
     /// Forget it too, so that it does not come back at the next login.
     #[arg(long)]
@@ -73,7 +80,7 @@ impl Args {
             forget: self.forget,
             timeout_ms: time.map(format::millis),
             drop_reference: false,
-            with_dependents: false,
+            with_dependents: self.with_dependents,
         }
     }
 }

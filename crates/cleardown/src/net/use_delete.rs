@@ -2,7 +2,7 @@
 
 use cleardown_client::Client;
 use cleardown_core::request::{EndRequest, Verb, Which};
-use cleardown_core::view::{EndReport, Refused};
+use cleardown_core::view::{EndReport, Kind, Refused};
 use cleardown_core::{Error, ErrorKind, Result};
 
 use super::{DONE, FAILED, backslashed, completed, confirm, shown};
@@ -22,7 +22,9 @@ pub(super) async fn one(name: &str, yes: Option<bool>, ui: &mut Ui) -> Result<u8
 /// Ends all of the caller's own connections.
 pub(super) async fn all(yes: Option<bool>, ui: &mut Ui) -> Result<u8> {
     let client = connect::own().await?;
-    let list = client.list(false, false).await?;
+    let mut list = client.list(false, false).await?;
+    // Links are none of net use's business.
+    list.retain(|connection| connection.kind != Kind::Link);
     if list.is_empty() {
         ui.data("There are no entries in the list.\n");
         return Ok(DONE);
@@ -36,7 +38,8 @@ pub(super) async fn all(yes: Option<bool>, ui: &mut Ui) -> Result<u8> {
     if !confirm("Do you want to continue this operation?", yes, ui).await {
         return Ok(FAILED);
     }
-    let report = attempt(&client, Which::All, Verb::Refuse, ui).await?;
+    let names = list.into_iter().map(|connection| connection.name).collect();
+    let report = attempt(&client, Which::Names(names), Verb::Refuse, ui).await?;
     let Some(report) = settle(&client, report, yes, ui).await? else { return Ok(FAILED) };
     match losses(&report, ui) {
         DONE => Ok(completed(ui)),

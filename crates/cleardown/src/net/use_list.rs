@@ -1,7 +1,7 @@
 //! `net use` and `net use z:`: what there is, in Windows' columns.
 
 use cleardown_core::Result;
-use cleardown_core::view::{Connection, Status};
+use cleardown_core::view::{Connection, Kind, Status};
 
 use super::{backslashed, completed, shown};
 use crate::ui::Ui;
@@ -10,7 +10,8 @@ use crate::{connect, format, table};
 /// All connections and what is remembered.
 pub(super) async fn all(ui: &mut Ui) -> Result<u8> {
     let client = connect::own().await?;
-    let list = client.list(true, false).await?;
+    let mut list = client.list(true, false).await?;
+    list.retain(|connection| connection.kind != Kind::Link);
     lines(&list).iter().for_each(|line| ui.data(line));
     if list.is_empty() { Ok(super::DONE) } else { Ok(completed(ui)) }
 }

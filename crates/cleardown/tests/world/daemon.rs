@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cleardown_core::request::{EndRequest, MapRequest, Name, Verb, Which};
+use cleardown_core::request::{DialRequest, EndRequest, MapRequest, Name, Verb, Which};
 use cleardown_core::view::*;
 use cleardown_core::{Error, ErrorKind, LocalName, Result};
 use cleardown_ipc::{Call, Caller, Change, ProgressSink, Secret, Service, value};
@@ -21,6 +21,9 @@ pub(crate) const FINGERPRINT: &str = "SHA256:0123456789abcdef";
 pub(crate) struct Daemon {
     pub(crate) list: Mutex<Vec<Connection>>,
     pub(crate) requests: Mutex<Vec<MapRequest>>,
+    pub(crate) dials: Mutex<Vec<DialRequest>>,
+    /// The profile in which it looks entries up.
+    pub(crate) config: std::sync::OnceLock<std::path::PathBuf>,
     /// Calls that were dropped before they were answered.
     pub(crate) cancelled: AtomicUsize,
     changes: broadcast::Sender<Change>,
@@ -31,6 +34,8 @@ impl Daemon {
         Daemon {
             list: Mutex::default(),
             requests: Mutex::default(),
+            dials: Mutex::default(),
+            config: std::sync::OnceLock::new(),
             cancelled: AtomicUsize::new(0),
             changes: broadcast::channel(16).0,
         }
@@ -53,10 +58,10 @@ impl Daemon {
         let _ = self.changes.send(Change::Changed("1".into(), c));
     }
 
-    fn find(&self, name: &str) -> Result<Connection> {
+    pub(super) fn find(&self, name: &str) -> Result<Connection> {
         let same = |c: &&Connection| match (name.parse::<LocalName>(), c.name.parse::<LocalName>()) {
             (Ok(a), Ok(b)) => a == b,
-            _ => c.name == name,
+            _ => c.name.eq_ignore_ascii_case(name),
         };
         let found = self.list.lock().unwrap().iter().find(same).cloned();
         found.ok_or_else(|| ErrorKind::NotConnected(name.into()).into())
@@ -127,6 +132,7 @@ impl Daemon {
                 value::to_json(&Holders { holders: self.find(&name)?.holders, unseen })
             }
             Call::Map(request, secret) => value::to_json(&self.map(request, secret, progress).await?),
+            Call::Dial(request, secret) => value::to_json(&self.dial(request, secret, &progress).await?),
             Call::End(request) => value::to_json(&self.end(&request)),
             Call::Remember(name) | Call::Forget(name) => self.find(&name).map(|_| Value::Null),
             Call::Restore(_) => value::to_json(&Vec::<Value>::new()),
@@ -169,6 +175,9 @@ fn refused(name: &str, holders: Vec<Holder>, error: Error) -> Refused {
 fn ended(c: &Connection, request: &EndRequest) -> Ended {
     let forced = request.verb == Verb::Force && !c.holders.is_empty();
     let lost = if forced { vec![Loss { path: "a.txt".into(), bytes: 4096 }] } else { Vec::new() };
+    if c.link.is_some() {
+        return super::links::ended(c);
+    }
     let proof = Proof::Drive(DriveProof {
         flushed_bytes: 0,
         acknowledged: !forced,

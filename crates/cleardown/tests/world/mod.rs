@@ -5,12 +5,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod daemon;
+mod links;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
+#[allow(unused_imports, reason = "each test program uses its part")]
 pub(crate) use daemon::{AWKWARD, Daemon, FINGERPRINT};
 
 /// The folders, and the daemon if there is one.
@@ -27,6 +29,7 @@ impl World {
         let run = folder.path().join("run");
         std::fs::create_dir(&run).unwrap();
         let daemon = Arc::new(Daemon::new());
+        daemon.config.set(folder.path().join("config")).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let service = daemon.clone();
