@@ -10,6 +10,7 @@ use cleardown_kernel::{Identity, Journal, Mount};
 use serde::{Deserialize, Serialize};
 
 use crate::authorize::Rules;
+use crate::link;
 use crate::memory::Memory;
 use crate::registry::Registry;
 use crate::spec::Spec;
@@ -21,6 +22,8 @@ pub(crate) struct Context {
     pub(crate) rules: Rules,
     pub(crate) registry: Registry,
     pub(crate) journal: Journal<Record>,
+    /// The journal of links.
+    pub(crate) links: Journal<link::Record>,
     pub(crate) memory: Memory,
     pub(crate) spawner: Box<dyn Spawner>,
 }
@@ -51,8 +54,10 @@ impl Context {
         Location { dir: workers, uid: location.uid, system: false }.prepare()?;
         let journal = location.dir.join("journal");
         let journal = Journal::open(journal).map_err(|e| Error::os("opening the journal", &e))?;
+        let links = Journal::open(location.dir.join("links"));
+        let links = links.map_err(|e| Error::os("opening the journal of links", &e))?;
         let rules = Rules { me: rustix::process::geteuid().as_raw(), system: location.system };
-        Ok(Arc::new(Context { location, rules, registry: Registry::new(), journal, memory, spawner }))
+        Ok(Arc::new(Context { location, rules, registry: Registry::new(), journal, links, memory, spawner }))
     }
 
     /// The socket of a connection's worker.

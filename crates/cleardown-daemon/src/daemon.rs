@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::handle::Handle;
-use crate::{end, holders, map, restore};
+use crate::{end, holders, link, map, restore};
 
 /// The daemon.
 pub(crate) struct Daemon {
@@ -49,9 +49,10 @@ impl Service for Daemon {
                 Call::Map(request, secret) => {
                     value::to_json(&map::map(context, caller, request, secret, progress).await?)
                 }
-                Call::Dial(..) | Call::HangUp(_) => {
-                    Err(ErrorKind::NotSupported("dialling, by this daemon".into()).into())
+                Call::Dial(request, secret) => {
+                    value::to_json(&link::dial(context, caller, request, secret, progress).await?)
                 }
+                Call::HangUp(request) => value::to_json(&link::hang_up(context, request, progress).await?),
                 Call::End(request) => value::to_json(&end::end(context, request, progress).await?),
                 Call::Remember(name) => {
                     map::remember_by_name(context, &name).await?;
@@ -75,7 +76,10 @@ impl Service for Daemon {
     }
 
     fn objects(&self) -> Vec<(String, Connection)> {
-        self.context.registry.all().into_iter().map(|h| (h.spec.id.clone(), h.view())).collect()
+        let registry = &self.context.registry;
+        let drives = registry.all().into_iter().map(|h| (h.spec.id.clone(), h.view()));
+        let links = registry.links().into_iter().map(|l| (l.spec.id.clone(), l.view(None, Vec::new())));
+        drives.chain(links).collect()
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {
@@ -100,12 +104,22 @@ impl Daemon {
             let away = drives.into_iter().filter(|d| self.context.registry.owner_of(&d.name).is_none());
             list.extend(away.map(|drive| restore::remembered_view(&self.context, &drive)));
         }
+        list.extend(link::fill_in(&self.context, &self.context.registry.links()).await);
+        list.extend(link::foreign(&self.context).await);
         list.sort_by_key(|view| view.name.to_lowercase());
         Ok(list)
     }
 
     async fn status(&self, name: &str, with_holders: bool) -> Result<Connection> {
+        if let Some(found) = self.context.registry.link(name) {
+            found.refresh().await;
+            let view = link::fill_in(&self.context, &[found]).await.pop();
+            return view.ok_or_else(|| not_connected(name));
+        }
         let Some(handle) = self.context.registry.called(name).into_iter().next() else {
+            if let Some(last) = self.context.registry.link_tombstone(name) {
+                return Ok(last);
+            }
             let tombstone = self.context.registry.tombstone(name);
             return match restore::remembered(&self.context, name).await? {
                 Some(drive) => {

@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use crate::context::Context;
 use crate::daemon::missing;
 use crate::handle::Handle;
+use crate::link::{self, LinkHandle};
 use crate::restore;
 
 /// Ends connections, all at the same time. Dropping the future takes the wish back where that is possible.
@@ -33,11 +34,20 @@ pub(crate) async fn end(
         (None, _) => Some(Instant::now() + EndRequest::TIMEOUT),
     };
     let mut report = EndReport { version: JSON_VERSION, ..EndReport::default() };
+    let mut links: Vec<Arc<LinkHandle>> = Vec::new();
     let mut handles: Vec<Arc<Handle>> = Vec::new();
     match &request.which {
-        Which::All => handles = context.registry.all(),
+        Which::All => {
+            handles = context.registry.all();
+            links = context.registry.links();
+        }
         Which::Names(names) => {
             for name in names {
+                if let Some(link) = context.registry.link(name) {
+                    links.retain(|other| other.spec.id != link.spec.id);
+                    links.push(link);
+                    continue;
+                }
                 let found = context.registry.called(name);
                 if found.is_empty() {
                     match unconnected(context, &request, name).await {
@@ -57,6 +67,10 @@ pub(crate) async fn end(
             Err(error) => report.refused.push(refused(handle.spec.shown_name(), error)),
         }
     }
+    // Drives first: the way to their servers may be one of these links.
+    let of_links = link::end_all(context, &links, &request, &progress).await;
+    report.ended.extend(of_links.ended);
+    report.refused.extend(of_links.refused);
     Ok(report)
 }
 
@@ -121,7 +135,7 @@ fn detached(handle: &Handle, left: &[Holder], took: Duration) -> Ended {
     }
 }
 
-fn refused(name: String, error: Error) -> Refused {
+pub(crate) fn refused(name: String, error: Error) -> Refused {
     let holders = match &error.kind {
         ErrorKind::Busy { holders, .. } => holders.clone(),
         _ => Vec::new(),

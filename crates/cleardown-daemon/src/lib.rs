@@ -11,6 +11,7 @@ mod end;
 mod handle;
 mod holders;
 mod lifetime;
+mod link;
 mod manager;
 mod map;
 mod memory;

@@ -2,29 +2,34 @@
 
 use std::path::PathBuf;
 
+use cleardown_core::link::{Entry, EntryName};
 use cleardown_core::{Error, ErrorKind, LocalName, Remote, Result};
 use cleardown_ipc::Secret;
-use cleardown_profile::{Drive, Drives, Secrets, secrets};
+use cleardown_profile::{Drive, Drives, PhoneBook, Secrets, secrets};
 
 /// The profile.
 #[derive(Clone, Debug)]
-pub(crate) struct Memory(Option<(Drives, Secrets)>);
+pub(crate) struct Memory {
+    drives: Option<(Drives, Secrets)>,
+    book: Option<PhoneBook>,
+}
 
 impl Memory {
     /// The profile in `config`; none when there is no place for one.
     pub(crate) fn new(config: Option<PathBuf>, bus: secrets::Bus) -> Self {
-        Memory(config.map(|config| (Drives::new(&config), Secrets::new(&config, bus))))
+        let book = config.as_deref().map(PhoneBook::new);
+        Memory { drives: config.map(|config| (Drives::new(&config), Secrets::new(&config, bus))), book }
     }
 
     fn get_or_refuse(&self) -> Result<&(Drives, Secrets)> {
-        self.0
+        self.drives
             .as_ref()
             .ok_or_else(|| ErrorKind::NotSupported("remembering without a home folder".into()).into())
     }
 
     /// All remembered drives; damaged entries are logged and left out.
     pub(crate) async fn drives(&self) -> Result<Vec<Drive>> {
-        let Some((drives, _)) = self.0.clone() else { return Ok(Vec::new()) };
+        let Some((drives, _)) = self.drives.clone() else { return Ok(Vec::new()) };
         let loaded = blocking(move || drives.load()).await?;
         for error in &loaded.damaged {
             tracing::warn!(%error, "the profile");
@@ -34,7 +39,7 @@ impl Memory {
 
     /// The drive remembered under this name.
     pub(crate) async fn drive(&self, name: &LocalName) -> Result<Option<Drive>> {
-        let Some((drives, _)) = self.0.clone() else { return Ok(None) };
+        let Some((drives, _)) = self.drives.clone() else { return Ok(None) };
         let name = name.clone();
         blocking(move || drives.get(&name)).await
     }
@@ -58,15 +63,28 @@ impl Memory {
 
     /// Forgets a name with its password; true when there was anything.
     pub(crate) async fn forget(&self, name: &LocalName) -> Result<bool> {
-        let Some((drives, secrets)) = self.0.clone() else { return Ok(false) };
+        let Some((drives, secrets)) = self.drives.clone() else { return Ok(false) };
         let drive = name.clone();
         let known = blocking(move || drives.remove(&drive)).await?;
         Ok(secrets.remove(name).await? || known)
     }
 
+    /// The entry of this name in the phone book.
+    pub(crate) async fn entry(&self, name: &EntryName) -> Result<Option<Entry>> {
+        let Some(book) = self.book.clone() else { return Ok(None) };
+        let name = name.clone();
+        blocking(move || book.get(&name)).await
+    }
+
+    /// The password or key that is stored for an entry.
+    pub(crate) async fn entry_secret(&self, name: &EntryName) -> Result<Option<Secret>> {
+        let Some((_, secrets)) = &self.drives else { return Ok(None) };
+        Ok(secrets.get(name).await?.map(|secret| Secret::new(String::clone(&secret))))
+    }
+
     /// The remembered password.
     pub(crate) async fn secret(&self, name: &LocalName) -> Result<Option<Secret>> {
-        let Some((_, secrets)) = &self.0 else { return Ok(None) };
+        let Some((_, secrets)) = &self.drives else { return Ok(None) };
         Ok(secrets.get(name).await?.map(|secret| Secret::new(String::clone(&secret))))
     }
 }

@@ -46,7 +46,7 @@ pub(crate) async fn reconcile(context: &Arc<Context>, mut stored: Stored) -> Res
         let remembered = context.memory.is_remembered(spec.name.as_ref(), &spec.remote).await;
         actor::adopt(context, remains, remembered);
     }
-    Ok(())
+    crate::link::reconcile(context).await
 }
 
 async fn examine(
@@ -101,7 +101,7 @@ async fn find_worker(context: &Context, record: &Record) -> Option<(Worker, Work
     Some((Worker { process, client, events }, *status))
 }
 
-async fn ask_secret(client: &control::Client) -> Option<Secret> {
+pub(crate) async fn ask_secret(client: &control::Client) -> Option<Secret> {
     let (_, descriptors) = client.request(Request::Secret, &[], PATIENCE).await.ok()?;
     let descriptor = descriptors.into_iter().next()?;
     tokio::task::spawn_blocking(move || secret_in(&descriptor)).await.ok()?
@@ -124,7 +124,7 @@ fn find_mount(record: &Record, table: &[Mount]) -> Option<Mount> {
     found.cloned()
 }
 
-async fn kill(process: &Process) {
+pub(crate) async fn kill(process: &Process) {
     let _ = process.signal(Signal::KILL);
     if tokio::time::timeout(PATIENCE, process.ended()).await.is_err() {
         tracing::error!(pid = process.identity().pid, "a worker does not die");

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use cleardown_core::view::Connection;
+use cleardown_core::view::{Connection, Kind};
 use cleardown_core::{Error, ErrorKind, LocalName, Result};
 use cleardown_ipc::Change;
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, watch};
 
 use crate::handle::Handle;
+use crate::link::LinkHandle;
 
 /// The daemon remembers the ends of this many connections.
 const TOMBSTONES: usize = 32;
@@ -18,6 +19,7 @@ const TOMBSTONES: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Registry {
     handles: Mutex<BTreeMap<String, Arc<Handle>>>,
+    links: Mutex<BTreeMap<String, Arc<LinkHandle>>>,
     changes: broadcast::Sender<Change>,
     count: watch::Sender<usize>,
     /// The last words of those that ended without anybody here asking for it.
@@ -28,6 +30,7 @@ impl Registry {
     pub(crate) fn new() -> Self {
         Registry {
             handles: Mutex::default(),
+            links: Mutex::default(),
             changes: broadcast::channel(256).0,
             count: watch::channel(0).0,
             tombstones: Mutex::default(),
@@ -48,8 +51,8 @@ impl Registry {
         let view = handle.view();
         self.tombstones.lock().retain(|last| last.name != view.name);
         handles.insert(handle.spec.id.clone(), handle.clone());
-        self.count.send_replace(handles.len());
         drop(handles);
+        self.counted();
         self.tell(Change::Added(handle.spec.id.clone(), view));
         Ok(())
     }
@@ -58,11 +61,74 @@ impl Registry {
     pub(crate) fn remove(&self, handle: &Handle) {
         let mut handles = self.handles.lock();
         let found = handles.remove(&handle.spec.id);
-        self.count.send_replace(handles.len());
         drop(handles);
+        self.counted();
         if found.is_some() {
             self.tell(Change::Removed(handle.spec.id.clone(), handle.spec.shown_name()));
         }
+    }
+
+    fn counted(&self) {
+        let drives = self.handles.lock().len();
+        self.count.send_replace(drives + self.links.lock().len());
+    }
+
+    /// Takes in a new link, unless another has its name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NameInUse`].
+    pub(crate) fn insert_link(&self, link: Arc<LinkHandle>) -> Result<()> {
+        let mut links = self.links.lock();
+        if let Some(other) = links.values().find(|other| other.spec.entry.name == link.spec.entry.name) {
+            let remote = other.spec.entry.device.shown();
+            return Err(ErrorKind::NameInUse { name: other.spec.name(), remote }.into());
+        }
+        let view = link.view(None, Vec::new());
+        self.tombstones.lock().retain(|last| last.kind != Kind::Link || last.name != view.name);
+        links.insert(link.spec.id.clone(), link.clone());
+        drop(links);
+        self.counted();
+        self.tell(Change::Added(link.spec.id.clone(), view));
+        Ok(())
+    }
+
+    /// Takes a link out.
+    pub(crate) fn remove_link(&self, link: &LinkHandle) {
+        let found = self.links.lock().remove(&link.spec.id);
+        self.counted();
+        if found.is_some() {
+            self.tell(Change::Removed(link.spec.id.clone(), link.spec.name()));
+        }
+    }
+
+    /// Tells whoever listens that a link has changed.
+    pub(crate) fn link_changed(&self, link: &LinkHandle) {
+        if self.links.lock().contains_key(&link.spec.id) {
+            self.tell(Change::Changed(link.spec.id.clone(), link.view(None, Vec::new())));
+        }
+    }
+
+    /// All links, in the order in which they were dialled.
+    pub(crate) fn links(&self) -> Vec<Arc<LinkHandle>> {
+        self.links.lock().values().cloned().collect()
+    }
+
+    /// The link that a caller's word means: its name, else `#` and its handle.
+    pub(crate) fn link(&self, word: &str) -> Option<Arc<LinkHandle>> {
+        let links = self.links.lock();
+        let named = links.values().find(|link| link.spec.name().to_lowercase() == word.to_lowercase());
+        named.or_else(|| links.values().find(|link| link.spec.is_called(word))).cloned()
+    }
+
+    /// How the last link of this name or handle ended. Reading it removes it.
+    pub(crate) fn link_tombstone(&self, word: &str) -> Option<Connection> {
+        let mut tombstones = self.tombstones.lock();
+        let called = |last: &Connection| {
+            let handle = last.link.as_ref().map(|link| format!("#{}", link.handle));
+            last.name.to_lowercase() == word.to_lowercase() || handle.as_deref() == Some(word)
+        };
+        let at = tombstones.iter().position(|last| last.kind == Kind::Link && called(last))?;
+        tombstones.remove(at)
     }
 
     /// Remembers how a connection ended that nobody here has ended.

@@ -21,7 +21,7 @@ use crate::daemon::Daemon;
 use crate::memory::Memory;
 use crate::options::Options;
 use crate::supervisor::OwnExecutable;
-use crate::{lifetime, manager, mount_table, reconcile, restore};
+use crate::{lifetime, link, manager, mount_table, reconcile, restore};
 
 /// Runs the daemon until it is asked to go, or has had nothing to do for a while. `ready` is called once, when
 /// clients can connect (or another daemon is there for them).
@@ -77,6 +77,7 @@ async fn serve(
     let daemon = Arc::new(Daemon { context: context.clone(), quit: quit.clone() });
     reconcile::reconcile(&context, handed_over).await?;
     tokio::spawn(mount_table::watch(context.clone()));
+    tokio::spawn(link::watch(context.clone()));
     let listener = listener.map_or_else(|| bind(&socket, system), adopt_listener);
     let listener = listener.map_err(|e| Error::os(format!("listening at {}", socket.display()), &e))?;
     let (clients, clients_seen) = watch::channel(0);

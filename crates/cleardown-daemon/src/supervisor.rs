@@ -9,12 +9,13 @@ use std::process::{Command, Stdio};
 use cleardown_core::{Error, Result};
 use cleardown_kernel::Process;
 use cleardown_worker::control::{Client, Event, Listener};
+use rustix::process::{Gid, Uid};
 use tokio::sync::mpsc;
 
 /// Starts worker processes.
 pub(crate) trait Spawner: Send + Sync {
-    /// Starts a worker that serves this listening socket; its process id.
-    fn spawn(&self, id: &str, listener: OwnedFd) -> io::Result<u32>;
+    /// Starts a worker that serves this listening socket, as our own user or as another one; its process id.
+    fn spawn(&self, id: &str, listener: OwnedFd, user: Option<u32>) -> io::Result<u32>;
 }
 
 /// A worker that runs and can be talked to.
@@ -27,9 +28,14 @@ pub(crate) struct Worker {
 
 /// Starts a worker whose socket is at `path`.
 pub(crate) fn start(spawner: &dyn Spawner, id: &str, path: &Path) -> Result<Worker> {
+    start_as(spawner, id, path, None)
+}
+
+/// The same, with a worker that runs as another user.
+pub(crate) fn start_as(spawner: &dyn Spawner, id: &str, path: &Path, user: Option<u32>) -> Result<Worker> {
     let during = |what: &'static str| move |e: io::Error| Error::os(what, &e);
     let listener = Listener::bind(path).map_err(during("making the worker's socket"))?;
-    let pid = spawner.spawn(id, listener).map_err(during("starting the worker"))?;
+    let pid = spawner.spawn(id, listener, user).map_err(during("starting the worker"))?;
     let process = Process::of(pid).map_err(during("watching the worker"))?;
     // The socket listens already: this does not wait for the worker.
     match Client::connect(path) {
@@ -45,19 +51,46 @@ pub(crate) fn start(spawner: &dyn Spawner, id: &str, path: &Path) -> Result<Work
 pub(crate) struct OwnExecutable;
 
 impl Spawner for OwnExecutable {
-    fn spawn(&self, id: &str, listener: OwnedFd) -> io::Result<u32> {
+    fn spawn(&self, id: &str, listener: OwnedFd, user: Option<u32>) -> io::Result<u32> {
+        let user = user.map(Credentials::of).transpose()?;
         // Not by its path: the file may have been replaced by an upgrade.
         let mut command = Command::new("/proc/self/exe");
         command.arg0("cleardownd").args(["worker", id]).current_dir("/");
         command.stdin(Stdio::from(listener)).stdout(Stdio::null()).stderr(Stdio::inherit());
-        // SAFETY: setsid(2) is async-signal-safe, and nothing else happens between fork and exec.
+        // SAFETY: setsid(2), setgroups(2), setresgid(2) and setresuid(2) are async-signal-safe as bare system calls, and
+        // nothing else happens between fork and exec.
         unsafe {
-            command.pre_exec(|| {
+            command.pre_exec(move || {
                 // A session of its own: signals for the daemon's terminal or group do not reach it.
-                rustix::process::setsid().map(drop).map_err(io::Error::from)
+                rustix::process::setsid()?;
+                user.as_ref().map_or(Ok(()), Credentials::become_them)
             });
         }
         // Dropping a child leaves it alone: it outlives us, and as long as we live we reap it by its pidfd.
         command.spawn().map(|child| child.id())
+    }
+}
+
+/// A user with the groups that a login would give.
+struct Credentials {
+    uid: Uid,
+    gid: Gid,
+    groups: Vec<Gid>,
+}
+
+impl Credentials {
+    fn of(uid: u32) -> io::Result<Self> {
+        let (gid, groups) = cleardown_kernel::users::groups(uid)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no user {uid}")))?;
+        let groups = groups.into_iter().map(Gid::from_raw).collect();
+        Ok(Credentials { uid: Uid::from_raw(uid), gid: Gid::from_raw(gid), groups })
+    }
+
+    /// For the only thread of a process that is about to exec.
+    fn become_them(&self) -> io::Result<()> {
+        rustix::thread::set_thread_groups(&self.groups)?;
+        rustix::thread::set_thread_res_gid(self.gid, self.gid, self.gid)?;
+        rustix::thread::set_thread_res_uid(self.uid, self.uid, self.uid)?;
+        Ok(())
     }
 }

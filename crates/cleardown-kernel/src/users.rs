@@ -38,6 +38,29 @@ pub fn user_name(uid: u32) -> String {
     Users::read().name(uid)
 }
 
+/// The primary group of a local user, and all groups (also from `/etc/group` alone); none when there is no such user.
+pub fn groups(uid: u32) -> Option<(u32, Vec<u32>)> {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    groups_in(&read("/etc/passwd"), &read("/etc/group"), uid)
+}
+
+fn groups_in(passwd: &str, group: &str, uid: u32) -> Option<(u32, Vec<u32>)> {
+    let (name, gid) = passwd.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let same = fields.get(2)?.parse::<u32>().ok()? == uid;
+        same.then_some((*fields.first()?, fields.get(3)?.parse::<u32>().ok()?))
+    })?;
+    let others = group.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let member = fields.get(3)?.split(',').any(|member| member == name);
+        member.then_some(fields.get(2)?.parse::<u32>().ok()?)
+    });
+    let mut all: Vec<u32> = std::iter::once(gid).chain(others).collect();
+    all.sort_unstable();
+    all.dedup();
+    Some((gid, all))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +71,13 @@ mod tests {
         assert_eq!(users.name(0), "root");
         assert_eq!(users.name(1000), "eve");
         assert_eq!(users.name(7), "7");
+    }
+
+    #[test]
+    fn a_user_has_the_groups_of_a_login() {
+        let passwd = "root:x:0:0::/root:/bin/sh\neve:x:1000:100:::\nbroken\n";
+        let group = "users:x:100:\ndialout:x:20:eve,bob\nwheel:x:10:bob\nbroken\n";
+        assert_eq!(groups_in(passwd, group, 1000), Some((100, vec![20, 100])));
+        assert_eq!(groups_in(passwd, group, 7), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Life cycles as data: pure functions of state, event and time.
 
 pub mod drive;
+pub mod link;
 
 /// Time since an origin that the caller chooses; it never runs backwards (a monotonic clock, or a test's).
 pub type Time = std::time::Duration;

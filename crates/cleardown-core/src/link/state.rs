@@ -22,6 +22,21 @@ macro_rules! states {
             pub fn from_number(number: u32) -> Option<Self> {
                 match number { $($value => Some(RasState::$name),)* _ => None }
             }
+
+            /// Whether somebody at the other end has spoken the protocol of the link.
+            pub fn has_peer(self) -> bool {
+                use RasState::*;
+                !matches!(
+                    self,
+                    OpenPort
+                        | PortOpened
+                        | ConnectDevice
+                        | DeviceConnected
+                        | AllDevicesConnected
+                        | WaitForModemReset
+                        | Disconnected
+                )
+            }
         }
 
         impl fmt::Display for RasState {

@@ -1,6 +1,7 @@
 //! The daemon with workers that only pretend: what it does with them, with callers that leave, and with what a
 //! former daemon left.
 
+mod links;
 mod worker;
 
 use std::path::Path;

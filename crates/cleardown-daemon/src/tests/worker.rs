@@ -24,8 +24,21 @@ pub(super) struct Script {
     pub(super) refuses: Option<Error>,
     /// Logging on is never answered.
     pub(super) silent: bool,
+    /// What happens to links.
+    pub(super) link: LinkScript,
     /// A file whose data the server does not take.
     pub(super) unflushed: Option<(String, u64)>,
+}
+
+/// How the workers behave that carry links.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LinkScript {
+    /// The first dials fail with these numbers.
+    pub(super) fails: Vec<u32>,
+    /// The peer does not answer when the link is ended.
+    pub(super) deaf: bool,
+    /// Hanging up is never answered, not even at the deadline.
+    pub(super) stuck: bool,
 }
 
 #[derive(Clone)]
@@ -37,6 +50,7 @@ struct Shared {
     children: Mutex<Vec<u32>>,
     secrets: Mutex<Vec<String>>,
     asked: Mutex<bool>,
+    links: super::links::Links,
 }
 
 impl Pretend {
@@ -47,6 +61,7 @@ impl Pretend {
             children: Mutex::default(),
             secrets: Mutex::default(),
             asked: Mutex::default(),
+            links: Default::default(),
         }))
     }
 
@@ -67,6 +82,15 @@ impl Pretend {
 
     pub(super) fn secrets(&self) -> Vec<String> {
         self.0.secrets.lock().clone()
+    }
+
+    /// What the workers know of links.
+    pub(super) fn links(&self) -> &super::links::Links {
+        &self.0.links
+    }
+
+    pub(super) fn script(&self) -> &Script {
+        &self.0.script
     }
 
     pub(super) fn any_alive(&self) -> bool {
@@ -98,7 +122,7 @@ impl Drop for Shared {
 }
 
 impl Spawner for Pretend {
-    fn spawn(&self, _id: &str, listener: OwnedFd) -> io::Result<u32> {
+    fn spawn(&self, _id: &str, listener: OwnedFd, _user: Option<u32>) -> io::Result<u32> {
         let child: Child = Command::new("sleep").arg("600").spawn()?;
         let pid = child.id();
         self.0.children.lock().push(pid);
@@ -118,10 +142,11 @@ async fn serve(pretend: Pretend, pid: u32, listener: OwnedFd) {
     let ended = process.ended();
     let mut secret = None;
     let mut phase = Phase::Idle;
+    let mut line = super::links::Line::default();
     let work = async {
         loop {
             let peer = listener.accept().await.unwrap();
-            converse(&pretend, pid, &peer, &mut secret, &mut phase).await;
+            converse(&pretend, pid, &peer, &mut secret, &mut phase, &mut line).await;
         }
     };
     tokio::select! {
@@ -130,9 +155,22 @@ async fn serve(pretend: Pretend, pid: u32, listener: OwnedFd) {
     }
 }
 
-async fn converse(pretend: &Pretend, pid: u32, peer: &Peer, secret: &mut Option<Vec<u8>>, phase: &mut Phase) {
+async fn converse(
+    pretend: &Pretend,
+    pid: u32,
+    peer: &Peer,
+    secret: &mut Option<Vec<u8>>,
+    phase: &mut Phase,
+    line: &mut super::links::Line,
+) {
     let script = &pretend.0.script;
-    while let Ok(Some(incoming)) = peer.receive().await {
+    loop {
+        let incoming = tokio::select! {
+            incoming = peer.receive() => incoming,
+            () = line.breaks(pretend, peer) => continue,
+        };
+        let Ok(Some(incoming)) = incoming else { return };
+        let Some(incoming) = line.answer(pretend, pid, peer, incoming).await else { continue };
         let reply = match incoming.request {
             Request::Connect(_) => {
                 *pretend.0.asked.lock() = true;

@@ -1,0 +1,403 @@
+//! One link, driven: a task that feeds events to the pure life cycle of `cleardown_core::life::link` and carries out
+//! the actions that follow. All decisions are there; here is only the doing.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cleardown_core::life::link::{Action, Caller, Done, Event, Found, Link, NetworkEnd, State, Step};
+use cleardown_core::link::RasState;
+use cleardown_core::view::{Progress, RasProgress, Status};
+use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_ipc::{ProgressSink, Secret};
+use cleardown_kernel::net::{Change, Facts, Tun};
+use cleardown_worker::control::Agreed;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::handle::{Input, LinkHandle, What, Wish, ras_code};
+use super::network::Job;
+use super::spec::{LinkSpec, Record};
+use crate::context::Context;
+use crate::supervisor::Worker;
+
+/// Something that has happened; most of it goes to the machine as it is.
+#[derive(Debug)]
+pub(super) enum Happening {
+    Event(Event),
+    /// The dial, or the way back, has reached a state.
+    Reached(RasState),
+    /// The peer agrees on this.
+    Agreed(Box<Agreed>),
+    /// The peer agrees on something else in mid-link.
+    AgreedAnew(Box<Agreed>),
+    /// The interface is made, and these changes are to follow.
+    Planned(Result<Box<(Tun, Vec<Change>)>>),
+    /// The changes are made, or not.
+    Applied(Result<()>),
+    /// The changes are undone.
+    Reverted(Facts),
+    /// The worker process has ended.
+    WorkerEnded,
+    /// The caller does not wait any more.
+    CallerGone(Caller),
+    /// Nothing that anybody needs to know.
+    Nothing,
+}
+
+pub(super) type Work = BoxFuture<'static, Happening>;
+
+/// The task that drives one link.
+pub(super) struct Actor {
+    pub(super) context: Arc<Context>,
+    pub(super) handle: Arc<LinkHandle>,
+    pub(super) machine: Link,
+    inputs: mpsc::UnboundedReceiver<Input>,
+    origin: Instant,
+    pub(super) record: Record,
+    pub(super) worker: Option<Worker>,
+    pub(super) worker_is_silent: bool,
+    /// What was asked of the worker; its death answers all of it.
+    pub(super) asked: FuturesUnordered<Work>,
+    /// Who may go away, and the worker's end.
+    pub(super) works: FuturesUnordered<Work>,
+    /// What is asked of the kernel: one thing at a time.
+    pub(super) jobs: VecDeque<Job>,
+    pub(super) job: Option<Work>,
+    pub(super) waiters: HashMap<Caller, Waiter>,
+    /// Answers that wait until the link is off the list.
+    pub(super) last_words: Vec<(Waiter, Result<Done>)>,
+    next_caller: u64,
+    /// Kept so that the interface does not die with the worker.
+    pub(super) tun: Option<Tun>,
+    pub(super) agreed: Option<Agreed>,
+    /// Somebody has asked for the end.
+    end_wanted: bool,
+}
+
+pub(super) struct Waiter {
+    pub(super) answer: oneshot::Sender<Result<Done>>,
+    pub(super) progress: ProgressSink,
+}
+
+/// What a restarted daemon found of a link.
+pub(super) struct Remains {
+    pub(super) record: Record,
+    pub(super) secret: Option<Secret>,
+    pub(super) worker: Option<Worker>,
+    pub(super) tun: Option<Tun>,
+    pub(super) agreed: Option<Agreed>,
+    pub(super) found: Found,
+}
+
+/// Begins to dial, and waits for it. Dropping the future takes everything back.
+///
+/// # Errors
+/// What the machine reports.
+pub(super) async fn open(
+    context: &Arc<Context>,
+    spec: LinkSpec,
+    secret: Option<Secret>,
+    progress: ProgressSink,
+) -> Result<Arc<LinkHandle>> {
+    let (handle, inputs) = LinkHandle::new(spec.clone());
+    let handle = Arc::new(handle);
+    handle.set_secret(secret);
+    context.registry.insert_link(handle.clone())?;
+    let gone = CancellationToken::new();
+    let _hang_up = gone.clone().drop_guard();
+    let (answer, answered) = oneshot::channel();
+    let (machine, actions) = Link::open(spec.name(), spec.plan(), Caller(0), Duration::ZERO);
+    let record = Record {
+        spec,
+        step: Step::Worker,
+        references: 1,
+        worker: None,
+        interface: None,
+        changes: Vec::new(),
+    };
+    let mut actor = Actor::new(context.clone(), handle.clone(), machine, inputs, record);
+    actor.wait_for(Caller(0), answer, progress, gone);
+    actor.report_ras(RasState::OpenPort);
+    tokio::spawn(actor.run(actions));
+    match answered.await {
+        Ok(Ok(_)) => Ok(handle),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(Error::from(ErrorKind::Daemon("it lost the link".into()))),
+    }
+}
+
+/// Takes up a link that a former daemon left.
+pub(super) fn adopt(context: &Arc<Context>, remains: Remains) {
+    let (handle, inputs) = LinkHandle::new(remains.record.spec.clone());
+    let handle = Arc::new(handle);
+    if let Err(error) = context.registry.insert_link(handle.clone()) {
+        tracing::error!(%error, "two links of one name in the journal");
+        return;
+    }
+    handle.set_secret(remains.secret);
+    let spec = &remains.record.spec;
+    let (machine, actions) = Link::adopt(spec.name(), spec.plan(), remains.found, Duration::ZERO);
+    let mut actor = Actor::new(context.clone(), handle, machine, inputs, remains.record);
+    actor.tun = remains.tun;
+    actor.agreed = remains.agreed;
+    if let Some(worker) = remains.worker {
+        actor.employ(worker);
+    }
+    tokio::spawn(actor.run(actions));
+}
+
+impl Actor {
+    fn new(
+        context: Arc<Context>,
+        handle: Arc<LinkHandle>,
+        machine: Link,
+        inputs: mpsc::UnboundedReceiver<Input>,
+        record: Record,
+    ) -> Self {
+        Actor {
+            context,
+            handle,
+            machine,
+            inputs,
+            origin: Instant::now(),
+            record,
+            worker: None,
+            worker_is_silent: false,
+            asked: FuturesUnordered::new(),
+            works: FuturesUnordered::new(),
+            jobs: VecDeque::new(),
+            job: None,
+            waiters: HashMap::new(),
+            last_words: Vec::new(),
+            next_caller: 1,
+            tun: None,
+            agreed: None,
+            end_wanted: false,
+        }
+    }
+
+    /// Time as the machine counts it.
+    pub(super) fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    async fn run(mut self, actions: Vec<Action>) {
+        self.perform_all(actions).await;
+        self.publish();
+        while !self.machine.state().is_over() {
+            let happening = self.next().await;
+            self.happened(happening).await;
+            self.publish();
+        }
+        self.finish();
+    }
+
+    /// Waits for the next thing to happen.
+    async fn next(&mut self) -> Happening {
+        let wake = self.machine.wake_at().map(|at| tokio::time::Instant::from_std(self.origin + at));
+        let tick = async {
+            match wake {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let worker_says = async {
+            match &mut self.worker {
+                Some(worker) if !self.worker_is_silent => worker.events.recv().await,
+                _ => std::future::pending().await,
+            }
+        };
+        let job_done = async {
+            match &mut self.job {
+                Some(job) => job.await,
+                None => std::future::pending().await,
+            }
+        };
+        // The states of a dial come before its answer.
+        tokio::select! {
+            biased;
+            event = worker_says => self.heard(event),
+            Some(happening) = self.asked.next(), if !self.asked.is_empty() => happening,
+            happening = job_done => {
+                self.job = None;
+                happening
+            }
+            Some(happening) = self.works.next(), if !self.works.is_empty() => happening,
+            Some(input) = self.inputs.recv() => self.told(input),
+            () = tick => Happening::Event(Event::Tick),
+        }
+    }
+
+    fn told(&mut self, input: Input) -> Happening {
+        let (what, Wish { deadline, progress, answer, gone }) = match input {
+            Input::InterfaceGone => return Happening::Event(Event::InterfaceGone),
+            Input::Wish(what, wish) => (what, wish),
+        };
+        let caller = Caller(self.next_caller);
+        self.next_caller += 1;
+        self.wait_for(caller, answer, progress, gone);
+        let deadline = deadline.saturating_duration_since(self.origin);
+        Happening::Event(match what {
+            What::Dial => Event::Dial(caller),
+            What::HangUp => Event::HangUp { caller, deadline },
+            What::End => Event::End { caller, deadline },
+        })
+    }
+
+    fn wait_for(
+        &mut self,
+        caller: Caller,
+        answer: oneshot::Sender<Result<Done>>,
+        progress: ProgressSink,
+        gone: CancellationToken,
+    ) {
+        self.waiters.insert(caller, Waiter { answer, progress });
+        self.works.push(Box::pin(async move {
+            gone.cancelled_owned().await;
+            Happening::CallerGone(caller)
+        }));
+    }
+
+    async fn happened(&mut self, happening: Happening) {
+        match happening {
+            Happening::Nothing => {}
+            Happening::Event(event) => self.feed(event).await,
+            Happening::Reached(state) => {
+                self.feed(Event::Reached(state)).await;
+                self.report_ras(state);
+            }
+            Happening::Agreed(agreed) => {
+                self.note_agreed(*agreed);
+                self.report_ras(RasState::ApplySettings);
+                self.feed(Event::Agreed).await;
+            }
+            Happening::AgreedAnew(agreed) => {
+                self.note_agreed(*agreed);
+                self.jobs.push_back(Job::Again);
+                self.next_job().await;
+            }
+            Happening::Planned(planned) => self.planned(planned).await,
+            Happening::Applied(done) => self.applied(done).await,
+            Happening::Reverted(facts) => {
+                self.tun = None;
+                let end = NetworkEnd {
+                    interface_gone: facts.interface_gone,
+                    routes_reverted: facts.routes_reverted,
+                    dns_reverted: facts.dns_reverted,
+                };
+                self.feed(Event::Reverted(end)).await;
+            }
+            Happening::CallerGone(caller) => {
+                if self.waiters.remove(&caller).is_some() {
+                    self.feed(Event::CallerGone(caller)).await;
+                }
+            }
+            Happening::WorkerEnded => {
+                self.asked.clear();
+                if let Some(mut worker) = self.worker.take() {
+                    // Its last words may still be on their way.
+                    while let Ok(event) = worker.events.try_recv() {
+                        if let Happening::Event(event) = self.heard(Some(event)) {
+                            self.feed(event).await;
+                        }
+                    }
+                }
+                self.feed(Event::WorkerExited).await;
+            }
+        }
+        self.next_job().await;
+    }
+
+    fn note_agreed(&mut self, agreed: Agreed) {
+        self.agreed = Some(agreed.clone());
+        self.handle.show(|shown| shown.agreed = Some(agreed));
+    }
+
+    /// Gives an event to the machine, and does what it says.
+    pub(super) async fn feed(&mut self, event: Event) {
+        tracing::debug!(name = self.handle.spec.name(), state = ?self.machine.state(), ?event);
+        let before = self.machine.state();
+        let end = matches!(event, Event::HangUp { .. } | Event::End { .. });
+        let actions = self.machine.handle(event, self.now());
+        self.end_wanted |= end && self.machine.state().is_ending();
+        if self.machine.state() != before {
+            self.report_state(before);
+        }
+        self.perform_all(actions).await;
+    }
+
+    /// The machine is in a new state, of which no worker tells.
+    fn report_state(&self, before: State) {
+        match self.machine.state() {
+            State::Connected => self.report_ras(RasState::Connected),
+            State::Pausing => self.report_ras(RasState::Disconnected),
+            state if state.is_ending() && !before.is_ending() => self.report_ras(RasState::Disconnected),
+            _ => {}
+        }
+    }
+
+    /// Shows how it is now.
+    pub(super) fn publish(&mut self) {
+        let worker = self.worker.as_ref().map(|w| (w.process.identity().pid, w.client.clone()));
+        let changed = self.handle.show(|shown| {
+            shown.status = self.machine.status();
+            shown.ras = self.machine.ras();
+            shown.reason = self.machine.reason().cloned();
+            shown.references = self.machine.references();
+            shown.worker = worker;
+            shown.interface.clone_from(&self.record.interface);
+            shown.changes.clone_from(&self.record.changes);
+            if shown.status == Status::Connected && shown.connected_at.is_none() {
+                shown.connected_at = Some(self.origin + self.machine.since());
+            }
+        });
+        if changed && !self.machine.state().is_over() {
+            self.context.registry.link_changed(&self.handle);
+        }
+    }
+
+    /// Reports a state of RAS to everybody who waits.
+    pub(super) fn report_ras(&self, state: RasState) {
+        let failed = self.machine.reason().filter(|_| state == RasState::Disconnected && !self.end_wanted);
+        let ras = RasProgress {
+            handle: self.handle.spec.handle,
+            state,
+            at_ms: u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX),
+            error: failed.map(ras_code),
+            attempt: self.machine.attempt(),
+        };
+        let report =
+            Progress { ras: Some(ras), ..Progress::stage(self.handle.spec.name(), state.to_string()) };
+        for waiter in self.waiters.values() {
+            waiter.progress.report(report.clone());
+        }
+    }
+
+    fn finish(self) {
+        let socket = self.context.worker_socket(&self.handle.spec.id);
+        if let Err(error) = std::fs::remove_file(&socket)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "removing a worker's socket");
+        }
+        let (name, state) = (self.handle.spec.name(), self.machine.state());
+        if state == State::Ended && !self.end_wanted {
+            let mut last = self.handle.view(None, Vec::new());
+            last.worker_pid = None;
+            self.context.registry.bury(last);
+        }
+        self.context.registry.remove_link(&self.handle);
+        match self.machine.reason() {
+            Some(reason) => tracing::info!(name, ?state, %reason, "over"),
+            None => tracing::info!(name, ?state, "over"),
+        }
+        for (waiter, answer) in self.last_words {
+            // Whoever does not wait any more needs no answer.
+            let _ = waiter.answer.send(answer);
+        }
+    }
+}

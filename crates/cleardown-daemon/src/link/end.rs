@@ -1,0 +1,137 @@
+//! Ending links, and giving references to them back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cleardown_core::life::link::Done;
+use cleardown_core::request::{EndRequest, HangUpRequest, Verb, Which};
+use cleardown_core::view::{EndReport, Ended, JSON_VERSION, LinkProof, Proof};
+use cleardown_core::{Code, Error, ErrorKind, Result};
+use cleardown_ipc::ProgressSink;
+use futures_util::future::join_all;
+
+use super::dependents;
+use super::handle::{LinkHandle, What};
+use crate::context::Context;
+use crate::end::{self, refused};
+
+/// Ends these links, all at the same time, with the drives that are reached over them where that is wanted.
+pub(crate) async fn end_all(
+    context: &Arc<Context>,
+    links: &[Arc<LinkHandle>],
+    request: &EndRequest,
+    progress: &ProgressSink,
+) -> EndReport {
+    let ends = links.iter().map(|link| async move {
+        let mut report = EndReport { version: JSON_VERSION, ..EndReport::default() };
+        match end_one(context, link, request, progress, &mut report).await {
+            Ok(ended) => report.ended.push(ended),
+            Err(error) => report.refused.push(refused(link.spec.name(), error)),
+        }
+        report
+    });
+    let mut whole = EndReport { version: JSON_VERSION, ..EndReport::default() };
+    for report in join_all(ends).await {
+        whole.ended.extend(report.ended);
+        whole.refused.extend(report.refused);
+    }
+    whole
+}
+
+async fn end_one(
+    context: &Arc<Context>,
+    link: &Arc<LinkHandle>,
+    request: &EndRequest,
+    progress: &ProgressSink,
+    report: &mut EndReport,
+) -> Result<Ended> {
+    let begun = Instant::now();
+    let last = !request.drop_reference || link.shown().references <= 1;
+    if last {
+        end_dependents(context, link, request, progress, report).await?;
+    }
+    let what = if request.drop_reference { What::HangUp } else { What::End };
+    let deadline = deadline(link, request.timeout_ms, begun);
+    finish(link, link.ask(what, deadline, progress.clone()).await?)
+}
+
+/// Drives whose servers are reached over the link: ended first when that is wanted, and otherwise a reason to refuse.
+async fn end_dependents(
+    context: &Arc<Context>,
+    link: &LinkHandle,
+    request: &EndRequest,
+    progress: &ProgressSink,
+    report: &mut EndReport,
+) -> Result<()> {
+    let drives = dependents::of(context, link).await;
+    if drives.is_empty() {
+        return Ok(());
+    }
+    let refusal = |drives: Vec<String>| Error::from(ErrorKind::Dependents { name: link.spec.name(), drives });
+    if !request.with_dependents && request.verb != Verb::Force {
+        return Err(refusal(drives));
+    }
+    let first = EndRequest {
+        which: Which::Names(drives),
+        forget: false,
+        drop_reference: false,
+        with_dependents: false,
+        ..request.clone()
+    };
+    let ends = Box::pin(end::end(context, first, progress.clone())).await?;
+    let left: Vec<String> = ends.refused.iter().map(|refused| refused.name.clone()).collect();
+    report.ended.extend(ends.ended);
+    report.refused.extend(ends.refused);
+    if left.is_empty() { Ok(()) } else { Err(refusal(left)) }
+}
+
+/// Gives a reference back; the last one ends the link.
+///
+/// # Errors
+/// The handle was never issued (6), or its link is gone (668).
+pub(crate) async fn hang_up(
+    context: &Arc<Context>,
+    request: HangUpRequest,
+    progress: ProgressSink,
+) -> Result<EndReport> {
+    let Some(link) = context.registry.link(&format!("#{}", request.handle)) else {
+        return Err(unknown_handle(request.handle));
+    };
+    let end = EndRequest {
+        which: Which::Names(Vec::new()),
+        verb: Verb::Refuse,
+        forget: false,
+        timeout_ms: request.timeout_ms,
+        drop_reference: true,
+        with_dependents: false,
+    };
+    Ok(end_all(context, &[link], &end, &progress).await)
+}
+
+/// A handle that no link has: every handle is a moment in the past, and none is used twice.
+fn unknown_handle(handle: u64) -> Error {
+    let during = cleardown_core::link::RasState::Disconnected;
+    let code = Code::NO_CONNECTION;
+    ErrorKind::Link { entry: format!("#{handle}"), code, during }.into()
+}
+
+fn deadline(link: &LinkHandle, timeout_ms: Option<u64>, begun: Instant) -> Instant {
+    let patience = timeout_ms.map_or_else(|| link.spec.plan().hang_up_timeout(), Duration::from_millis);
+    let day = Duration::from_secs(24 * 3600);
+    begun + patience.min(day)
+}
+
+fn finish(link: &LinkHandle, done: Done) -> Result<Ended> {
+    match done {
+        Done::Ended(ended) => Ok(ended),
+        Done::Released(_) => Ok(Ended {
+            name: link.spec.name(),
+            proof: Proof::Link(LinkProof::default()),
+            lost: Vec::new(),
+            unproven: Vec::new(),
+            took_ms: 0,
+            forgotten: false,
+        }),
+        Done::Dialled => Err(ErrorKind::Daemon("an end was answered with a beginning".into()).into()),
+    }
+}

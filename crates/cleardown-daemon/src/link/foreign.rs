@@ -1,0 +1,95 @@
+//! The list's look at the kernel: counters of our own links, and links that others made. Nothing is sent, no process
+//! is asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cleardown_core::link::RasState;
+use cleardown_core::view::{self, Connection, Kind, Status};
+use cleardown_kernel::net::{self, Details, Foreign, Interface};
+
+use super::dependents;
+use super::handle::LinkHandle;
+use crate::context::Context;
+
+/// How long a look for the processes behind foreign links may take.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// The lines of these links, with counters and the drives that are reached over them.
+pub(crate) async fn fill_in(context: &Context, links: &[Arc<LinkHandle>]) -> Vec<Connection> {
+    if links.is_empty() {
+        return Vec::new();
+    }
+    let details = tokio::task::spawn_blocking(net::interfaces).await.ok().and_then(Result::ok);
+    let details = details.unwrap_or_default();
+    let mut views = Vec::new();
+    for link in links {
+        let own = link.interface();
+        let same = |details: &&Details| Some(&details.interface) == own.as_ref();
+        views.push(link.view(details.iter().find(same), dependents::of(context, link).await));
+    }
+    views
+}
+
+/// Links that others made in our network namespace.
+pub(crate) async fn foreign(context: &Context) -> Vec<Connection> {
+    let ours: Vec<Interface> = context.registry.links().iter().filter_map(|link| link.interface()).collect();
+    let look = move || net::foreign(&ours, PATIENCE);
+    match tokio::task::spawn_blocking(look).await {
+        Ok(Ok(found)) => found.iter().map(line).collect(),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "looking for links that others made");
+            Vec::new()
+        }
+        Err(_) => Vec::new(),
+    }
+}
+
+fn line(foreign: &Foreign) -> Connection {
+    let details = &foreign.details;
+    let owner = foreign.owner.as_ref();
+    let device = owner.map_or_else(|| "the kernel".to_owned(), |owner| owner.program.clone());
+    Connection {
+        name: details.interface.name.clone(),
+        kind: Kind::Link,
+        status: if details.is_up { Status::Connected } else { Status::Ended },
+        reason: None,
+        at: None,
+        remote: device.clone(),
+        provider: foreign.kind.word().to_owned(),
+        user: None,
+        owner: String::new(),
+        remembered: false,
+        read_only: false,
+        pending_bytes: 0,
+        dialect: None,
+        encryption: None,
+        signing: None,
+        references: 0,
+        up_seconds: 0,
+        worker_pid: owner.map(|owner| owner.identity.pid),
+        holders: Vec::new(),
+        unseen: Vec::new(),
+        link: Some(view::Link {
+            handle: 0,
+            foreign: true,
+            device,
+            device_type: foreign.kind.word().to_owned(),
+            state: if details.is_up { RasState::Connected } else { RasState::Disconnected },
+            error: None,
+            interface: Some(details.interface.name.clone()),
+            addresses: foreign.addresses.iter().map(|address| address.local.to_string()).collect(),
+            peer_addresses: foreign
+                .addresses
+                .iter()
+                .filter_map(|address| address.peer.map(|peer| peer.to_string()))
+                .collect(),
+            dns: Vec::new(),
+            routes: Vec::new(),
+            bytes_in: details.bytes_in,
+            bytes_out: details.bytes_out,
+            handshake_seconds: None,
+            drives: Vec::new(),
+        }),
+    }
+}

@@ -1,0 +1,197 @@
+//! The kernel's part of a link: interface, addresses, routes and name servers, made and undone one after the other.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cleardown_core::life::link::Event;
+use cleardown_core::link::{Device, Network};
+use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_kernel::net::{self, Address, Change, Facts, Interface, Method, Path, Tun};
+use cleardown_worker::control::Agreed;
+use futures_util::FutureExt;
+use ipnet::IpNet;
+
+use super::actor::{Actor, Happening};
+use crate::context::Context;
+
+/// What the kernel names our interfaces.
+const NAME: &str = "cd%d";
+/// How long name servers may take to be set, and to be set back.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Something that is asked of the kernel. Jobs are done one after the other.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Make the interface, and plan the rest.
+    Make,
+    /// Make what was planned and is in the journal.
+    Apply,
+    /// Something else was agreed in mid-link: what is new of it is made.
+    Again,
+    /// Undo everything.
+    Revert,
+}
+
+impl Actor {
+    /// Begins the next job, when none is under way.
+    pub(super) async fn next_job(&mut self) {
+        if self.job.is_some() {
+            return;
+        }
+        let Some(job) = self.jobs.pop_front() else { return };
+        let changes = self.record.changes.clone();
+        self.job = Some(match job {
+            Job::Make => {
+                let (entry, agreed) =
+                    (self.record.spec.entry.clone(), self.agreed.clone().unwrap_or_default());
+                async move {
+                    let made = blocking(move || make(&entry.network, &entry.device, &agreed)).await;
+                    Happening::Planned(made.and_then(|made| made).map(Box::new))
+                }
+                .boxed()
+            }
+            Job::Apply => async move {
+                let applied = blocking(move || net::apply_all(&changes, PATIENCE)).await;
+                Happening::Applied(applied.and_then(|applied| applied))
+            }
+            .boxed(),
+            Job::Again => return self.again(),
+            Job::Revert => async move {
+                let undo = move || {
+                    let (facts, failed) = net::revert_all(&changes, PATIENCE);
+                    for error in failed {
+                        tracing::error!(%error, "undoing a change of the network");
+                    }
+                    facts
+                };
+                Happening::Reverted(blocking(undo).await.unwrap_or_else(|error| {
+                    tracing::error!(%error, "undoing changes of the network");
+                    Facts::default()
+                }))
+            }
+            .boxed(),
+        });
+    }
+
+    pub(super) async fn planned(&mut self, planned: Result<Box<(Tun, Vec<Change>)>>) {
+        match planned {
+            Ok(planned) => {
+                let (tun, changes) = *planned;
+                self.record.interface = Some(tun.interface().clone());
+                self.record.changes = changes;
+                self.tun = Some(tun);
+                self.write_record();
+                self.jobs.push_front(Job::Apply);
+            }
+            Err(error) => self.feed(Event::NetworkFailed(error)).await,
+        }
+    }
+
+    pub(super) async fn applied(&mut self, done: Result<()>) {
+        match done {
+            Ok(()) => self.feed(Event::NetworkUp).await,
+            Err(error) => self.feed(Event::NetworkFailed(error)).await,
+        }
+    }
+
+    /// Addresses that came later (IPv6 after IPv4). What is gone again stays until the end: it does no harm.
+    fn again(&mut self) {
+        let (Some(interface), Some(agreed)) = (self.record.interface.clone(), self.agreed.clone()) else {
+            return;
+        };
+        let entry = &self.record.spec.entry;
+        let wanted = net::plan(&interface, &entry.network, &kernels(&agreed, &entry.device), &[], None);
+        let new: Vec<Change> = wanted
+            .into_iter()
+            .filter(|change| !matches!(change, Change::Interface { .. } | Change::Dns(_)))
+            .filter(|change| !self.record.changes.contains(change))
+            .collect();
+        if new.is_empty() {
+            return;
+        }
+        self.record.changes.extend(new.iter().cloned());
+        self.write_record();
+        self.job = Some(
+            async move {
+                if let Ok(Err(error)) = blocking(move || net::apply_all(&new, PATIENCE)).await {
+                    tracing::warn!(%error, "addresses that were agreed on later");
+                }
+                Happening::Nothing
+            }
+            .boxed(),
+        );
+    }
+}
+
+/// Looks which way the tunnel's own packets take now, makes the interface, and plans.
+fn make(network: &Network, device: &Device, agreed: &Agreed) -> Result<(Tun, Vec<Change>)> {
+    let ways: Vec<Path> = agreed
+        .server
+        .into_iter()
+        .filter_map(|server| {
+            Path::to(server).inspect_err(|e| tracing::warn!(%e, "looking up a route")).ok()?
+        })
+        .collect();
+    let tun = Tun::create(NAME)?;
+    let wants_names =
+        !network.dns.is_empty() || !network.search.is_empty() || (network.peer_dns && !agreed.dns.is_empty());
+    let method = wants_names.then(|| Method::of_this_machine(PATIENCE));
+    let changes = net::plan(tun.interface(), network, &kernels(agreed, device), &ways, method);
+    Ok((tun, changes))
+}
+
+/// What was agreed on, in the kernel's words.
+fn kernels(agreed: &Agreed, device: &Device) -> net::Agreed {
+    let mut addresses: Vec<Address> = Vec::new();
+    if let Some(ends) = agreed.ipv4 {
+        let peer = ends.remote.filter(|remote| !remote.is_unspecified()).map(IpAddr::from);
+        addresses.push(Address { local: IpNet::from(IpAddr::from(ends.local)), peer });
+    }
+    if let Some(ends) = agreed.ipv6 {
+        let peer = ends.remote.filter(|remote| !remote.is_unspecified()).map(IpAddr::from);
+        addresses.push(Address { local: IpNet::from(IpAddr::from(ends.local)), peer });
+    }
+    let routes = match device {
+        Device::WireGuard { peers, .. } => {
+            peers.iter().flat_map(|peer| peer.allowed_ips.iter().copied()).collect()
+        }
+        _ => Vec::new(),
+    };
+    net::Agreed { addresses, routes, dns: agreed.dns.clone(), mtu: agreed.mtu }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let lost = |error| Error::from(ErrorKind::Daemon("changing the network".into())).because(error);
+    tokio::task::spawn_blocking(work).await.map_err(lost)
+}
+
+/// Tells links when their interfaces have gone, for as long as the future lives.
+pub(crate) async fn watch(context: Arc<Context>) {
+    let mut watch = match net::Watch::links() {
+        Ok(watch) => watch,
+        Err(error) => return tracing::info!(%error, "interfaces are not watched"),
+    };
+    loop {
+        let gone = match watch.next().await {
+            Ok(net::Event::LinkGone(interface)) => Some(interface),
+            Ok(net::Event::Missed) => None,
+            Ok(_) => continue,
+            Err(error) => return tracing::error!(%error, "interfaces are not watched any more"),
+        };
+        for link in context.registry.links() {
+            let Some(own) = link.interface() else { continue };
+            let is_gone = match &gone {
+                Some(gone) => gone.index == own.index,
+                None => is_gone(&own),
+            };
+            if is_gone {
+                link.interface_is_gone();
+            }
+        }
+    }
+}
+
+fn is_gone(interface: &Interface) -> bool {
+    interface.is_gone().unwrap_or(false)
+}

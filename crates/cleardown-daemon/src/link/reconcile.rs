@@ -1,0 +1,82 @@
+//! At start: what a former daemon noted of links, held against what kernel and workers say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cleardown_core::life::link::Found;
+use cleardown_core::{Error, Result};
+use cleardown_kernel::Process;
+use cleardown_kernel::net::Tun;
+use cleardown_worker::control::{Client, Reply, Request, WorkerStatus};
+use futures_util::future::join_all;
+
+use super::actor::{self, Remains};
+use super::spec::Record;
+use super::talk::line_end;
+use crate::context::Context;
+use crate::reconcile::{ask_secret, kill};
+use crate::supervisor::Worker;
+
+/// A worker that does not answer within this time counts as dead.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Takes up every link that a former daemon left.
+///
+/// # Errors
+/// The journal cannot be read.
+pub(crate) async fn reconcile(context: &Arc<Context>) -> Result<()> {
+    let contents = context.links.read().map_err(|e| Error::os("reading the journal of links", &e))?;
+    for (path, why) in &contents.damaged {
+        tracing::error!(path = %path.display(), why, "a damaged journal entry was set aside");
+    }
+    let remains = contents.records.into_iter().map(|(_, record)| examine(context, record));
+    for remains in join_all(remains).await {
+        tracing::info!(name = remains.record.spec.name(), found = ?remains.found, "taking up");
+        actor::adopt(context, remains);
+    }
+    Ok(())
+}
+
+async fn examine(context: &Context, record: Record) -> Remains {
+    let mut secret = None;
+    let mut tun = None;
+    let mut status = None;
+    let mut worker = None;
+    match find_worker(context, &record).await {
+        Some((found, its)) => {
+            secret = ask_secret(&found.client).await;
+            if let Ok((Reply::Descriptors { present: true }, mut descriptors)) =
+                found.client.request(Request::Descriptors, &[], PATIENCE).await
+                && !descriptors.is_empty()
+            {
+                tun = Tun::adopt(descriptors.swap_remove(0)).ok();
+            }
+            status = its.link;
+            worker = Some(found);
+        }
+        None => {
+            if let Some(process) = record.worker.and_then(|worker| Process::open(worker).ok().flatten()) {
+                kill(&process).await;
+            }
+        }
+    }
+    let name = record.spec.name();
+    let found = Found {
+        step: record.step,
+        references: record.references,
+        worker: worker.is_some(),
+        line_ended: status.as_ref().and_then(|link| link.end.as_ref()).map(|end| line_end(end, &name)),
+        interface: tun.as_ref().is_some_and(|tun| Some(tun.interface()) == record.interface.as_ref()),
+    };
+    let agreed = status.and_then(|link| link.agreed);
+    Remains { record, secret, worker, tun, agreed, found }
+}
+
+async fn find_worker(context: &Context, record: &Record) -> Option<(Worker, WorkerStatus)> {
+    let (client, events) = Client::connect(&context.worker_socket(&record.spec.id)).ok()?;
+    let (Reply::Status(status), _) = client.request(Request::Status, &[], PATIENCE).await.ok()? else {
+        return None;
+    };
+    let process = Process::of(status.pid).ok()?;
+    Some((Worker { process, client, events }, *status))
+}
