@@ -94,12 +94,6 @@ impl Namespace {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Whether one packet to the address is answered within a second.
-    pub fn reaches(&self, address: &str) -> bool {
-        let ping = ["-c1", "-W1", "-q", address];
-        self.command("ping").args(ping).output().is_ok_and(|output| output.status.success())
-    }
-
     /// A path that names the network namespace while this value lives, as ip(8) takes it after `netns`.
     pub fn path(&self) -> PathBuf {
         Path::new("/proc")
@@ -136,7 +130,7 @@ impl Default for Namespace {
 }
 
 /// All that a link could change in a namespace, as text: two are equal, or `assert_eq!` shows the difference.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// Interfaces, with MTU and state.
     pub links: Vec<String>,
@@ -148,6 +142,19 @@ pub struct Snapshot {
     pub rules: Vec<String>,
     /// `/etc/resolv.conf`: its mode, its owner and every byte.
     pub resolv_conf: String,
+}
+
+/// A line for each thing, to find the difference.
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Snapshot { links, addresses, routes, rules, resolv_conf } = self;
+        for (what, lines) in
+            [("links", links), ("addresses", addresses), ("routes", routes), ("rules", rules)]
+        {
+            write!(f, "\n{what}\n  {}", lines.join("\n  "))?;
+        }
+        write!(f, "\nresolv.conf\n{resolv_conf}")
+    }
 }
 
 /// Two namespaces, `near` and `far`, with a cable between them (`net0` at both ends). `near` has its default routes through

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use cleardown_core::{Error, Result};
+use cleardown_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::dns::Dns;
@@ -46,7 +46,14 @@ impl Change {
             Change::Address { interface, address } => {
                 self.doing("adding", interface.add_address(address)).map(drop)
             }
-            Change::Route(route) => self.doing("adding", route.add()).map(drop),
+            Change::Route(route) => self.doing("adding", route.add()).map(drop).map_err(|error| match error
+                .kind
+            {
+                ErrorKind::Os { errno: libc::EEXIST, .. } => error.because(
+                    "somebody else's route to this network has the same metric; the entry may name another",
+                ),
+                _ => error,
+            }),
             Change::Dns(dns) => dns.apply(patience),
         }
     }

@@ -168,11 +168,11 @@ fn debians_resolvconf_is_asked_where_it_is_in_charge() {
     fs::write(home.path("state/resolv.conf"), THEIRS).unwrap();
     symlink("../state/resolv.conf", home.conf()).unwrap();
     go_and_come_back(&home.change(), || {
-        let record = fs::read_to_string(home.path("state/interface/tun.cd0.cleardown77")).unwrap();
+        let record = fs::read_to_string(home.path("state/interface/vpn.cd0.cleardown77")).unwrap();
         assert_eq!(record, "nameserver 198.51.100.53\nsearch corp.example\n");
     });
     let asked = fs::read_to_string(home.path("asked")).unwrap();
-    assert_eq!(asked, "-a tun.cd0.cleardown77\n-d tun.cd0.cleardown77\n");
+    assert_eq!(asked, "-a vpn.cd0.cleardown77\n-d vpn.cd0.cleardown77\n");
 }
 
 #[test]
@@ -183,9 +183,9 @@ fn openresolv_is_asked_where_it_is_installed() {
     let Change::Dns(dns) = home.change() else { unreachable!() };
     let method = Method::Resolvconf { program: home.path("resolvconf"), records: None };
     go_and_come_back(&Change::Dns(Dns { method, ..dns }), || {
-        assert!(home.path("state/interface/cd0.cleardown77").exists());
+        assert!(home.path("state/interface/vpn.cd0.cleardown77").exists());
     });
-    assert!(fs::read_to_string(home.path("asked")).unwrap().contains("-a cd0.cleardown77 -m 0\n"));
+    assert!(fs::read_to_string(home.path("asked")).unwrap().contains("-a vpn.cd0.cleardown77\n"));
 }
 
 #[test]

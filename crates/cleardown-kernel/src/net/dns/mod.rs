@@ -123,9 +123,7 @@ impl Dns {
         self.check()?;
         let outcome = match &self.method {
             Method::Resolved { bus } => resolved::set(bus.as_deref(), self, patience),
-            Method::Resolvconf { program, records } => {
-                resolvconf::add(program, records.as_deref(), self, patience)
-            }
+            Method::Resolvconf { program, .. } => resolvconf::add(program, self, patience),
             Method::File { file, .. } => file::add(file, self),
         };
         outcome.map_err(|error| Error::os(self.doing("setting"), &error))

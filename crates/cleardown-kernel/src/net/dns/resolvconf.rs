@@ -27,7 +27,7 @@ pub(super) fn find(places: &Places, file: &Path) -> Option<Method> {
         .then_some(Method::Resolvconf { program, records: Some(debian) })
 }
 
-pub(super) fn add(program: &Path, records: Option<&Path>, dns: &Dns, patience: Duration) -> io::Result<()> {
+pub(super) fn add(program: &Path, dns: &Dns, patience: Duration) -> io::Result<()> {
     let text = dns.lines();
     if text.len() > LONGEST {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many name servers or search domains"));
@@ -36,11 +36,7 @@ pub(super) fn add(program: &Path, records: Option<&Path>, dns: &Dns, patience: D
     writer.write_all(text.as_bytes())?;
     drop(writer);
     let mut command = Command::new(program);
-    command.arg("-a").arg(record(dns, records.is_some())).stdin(input);
-    if records.is_none() {
-        // openresolv orders by metric.
-        command.args(["-m", "0"]);
-    }
+    command.arg("-a").arg(record(dns)).stdin(input);
     run(command, patience).map(drop)
 }
 
@@ -54,7 +50,7 @@ pub(super) fn remove(
         return Ok(());
     }
     let mut command = Command::new(program);
-    command.arg("-d").arg(record(dns, records.is_some())).stdin(Stdio::null());
+    command.arg("-d").arg(record(dns)).stdin(Stdio::null());
     run(command, patience).map(drop)
 }
 
@@ -64,7 +60,7 @@ pub(super) fn is_reverted(
     dns: &Dns,
     patience: Duration,
 ) -> io::Result<bool> {
-    let record = record(dns, records.is_some());
+    let record = record(dns);
     if let Some(records) = records {
         return Ok(!records.join(record).try_exists()?);
     }
@@ -76,11 +72,10 @@ pub(super) fn is_reverted(
         .any(|line| line.starts_with(b"nameserver") || line.starts_with(b"search")))
 }
 
-/// The name of a link's record. Debian's resolvconf(8) orders by name, and has the names of tunnels before those of
-/// other interfaces (`/etc/resolvconf/interface-order`).
-fn record(dns: &Dns, debian: bool) -> String {
-    let prefix = if debian { "tun." } else { "" };
-    format!("{prefix}{}.cleardown{}", dns.interface.name, dns.interface.index)
+/// The name of a link's record. Both programs order by name, and list what begins with `vpn` before the records of
+/// other interfaces (`/etc/resolvconf/interface-order`; `dynamic_order` in resolvconf.conf(5)).
+fn record(dns: &Dns) -> String {
+    format!("vpn.{}.cleardown{}", dns.interface.name, dns.interface.index)
 }
 
 fn run(command: Command, patience: Duration) -> io::Result<Vec<u8>> {
