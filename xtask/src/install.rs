@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::clib;
 use crate::run::{Outcome, cargo, failed, program, root, target};
 
 /// Shells, and where below the prefix they look for completions.
@@ -14,24 +15,54 @@ const COMPLETIONS: &[(&str, &str)] = &[
     ("fish", "share/fish/vendor_completions.d/cleardown.fish"),
 ];
 
+/// Files of `dist`, and where below the prefix they go (dist/README.md).
+const SERVICES: &[(&str, &str)] = &[
+    ("cleardownd.service", "lib/systemd/system"),
+    ("cleardownd.socket", "lib/systemd/system"),
+    ("user/cleardownd.service", "lib/systemd/user"),
+    ("user/cleardownd.socket", "lib/systemd/user"),
+    ("org.cleardown.Cleardown1.service", "share/dbus-1/system-services"),
+    ("user/org.cleardown.Cleardown1.service", "share/dbus-1/services"),
+    ("org.cleardown.Cleardown1.conf", "share/dbus-1/system.d"),
+];
+
 pub(crate) fn install(args: &[String]) -> Outcome {
-    let prefix = match args {
-        [] => PathBuf::from("/usr/local"),
-        [flag, dir] if flag == "--prefix" => PathBuf::from(dir),
-        _ => return failed(format!("install does not know {}", args.join(" "))),
-    };
-    cargo(&["build", "--workspace", "--locked", "--release"])?;
+    let (mut prefix, mut built) = (PathBuf::from("/usr/local"), target("release"));
+    for pair in args.chunks(2) {
+        match pair {
+            [flag, dir] if flag == "--prefix" => prefix = PathBuf::from(dir),
+            [flag, dir] if flag == "--built" => built = PathBuf::from(dir),
+            _ => return failed(format!("install does not know {}", pair.join(" "))),
+        }
+    }
+    if built == target("release") {
+        cargo(&["build", "--workspace", "--locked", "--release"])?;
+    }
     for name in ["cleardown", "cleardownd"] {
-        let bytes = read(&target("release").join(name))?;
+        let bytes = read(&built.join(name))?;
         put(&prefix.join("bin").join(name), &bytes, 0o755)?;
     }
     for (shell, path) in COMPLETIONS {
-        let output = Command::new(target("release/cleardown")).args(["completions", shell]).output();
+        let output = Command::new(built.join("cleardown")).args(["completions", shell]).output();
         let output = output.map_err(|error| format!("completions for {shell}: {error}"))?;
         put(&prefix.join(path), &output.stdout, 0o644)?;
     }
-    man_to(&target("release/cleardown"), &prefix.join("share/man/man1"))?;
+    man_to(&built.join("cleardown"), &prefix.join("share/man/man1"))?;
+    clib::install(&built, &prefix)?;
+    services(&prefix)?;
     println!("installed below {}", prefix.display());
+    Ok(())
+}
+
+/// Units and activation files name the daemon by its path, which depends on the prefix.
+fn services(prefix: &Path) -> Outcome {
+    let bin = prefix.join("bin/cleardownd").display().to_string();
+    for (file, folder) in SERVICES {
+        let source = root().join("dist").join(file);
+        let text = String::from_utf8_lossy(&read(&source)?).replace("/usr/bin/cleardownd", &bin);
+        let name = source.file_name().unwrap_or_default();
+        put(&prefix.join(folder).join(name), text.as_bytes(), 0o644)?;
+    }
     Ok(())
 }
 
@@ -47,13 +78,13 @@ fn man_to(cleardown: &Path, dir: &Path) -> Outcome {
     program(cleardown, &["man", &dir.to_string_lossy()])
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Writes beside the target and renames, so that a running program can be replaced.
-fn put(path: &Path, bytes: &[u8], mode: u32) -> Outcome {
-    let new = path.with_extension("new");
+pub(crate) fn put(path: &Path, bytes: &[u8], mode: u32) -> Outcome {
+    let new = path.with_file_name(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
     let write = || {
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
         fs::write(&new, bytes)?;

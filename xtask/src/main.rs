@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program for a terminal")]
 
+mod clib;
 mod install;
 mod run;
 mod setup;
@@ -20,7 +21,9 @@ cargo xtask COMMAND
   bench [ARGS]                    speed beside peers on the same servers (release build)
   torture [--seed N] [--seconds S]
                                   writers, faults and ends at random; nothing acknowledged may be lost
-  install [--prefix DIR]          programs, manual pages and completions [default: /usr/local]
+  install [--prefix DIR] [--built DIR]
+                                  programs, C libraries and headers, manual pages, completions,
+                                  units [default: /usr/local]
   man [DIR]                       write the manual pages [default: target/man]
 ";
 

@@ -26,6 +26,12 @@ const NEEDED: &[(&str, &str)] = &[
     ("pppd", "ppp"),
     ("busybox", "busybox-static"),
     ("git", "git"),
+    ("cc", "gcc"),
+    ("c++", "g++"),
+    ("pkg-config", "pkgconf"),
+    ("nm", "binutils"),
+    ("python3", "python3"),
+    ("valgrind", "valgrind"),
 ];
 
 pub(crate) fn setup() -> Outcome {

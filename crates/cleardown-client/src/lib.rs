@@ -5,4 +5,4 @@ mod start;
 
 pub use cleardown_ipc::{Instance, Secret};
 pub use client::Client;
-pub use start::{Start, daemon_program};
+pub use start::{Start, daemon_program, look_for_daemon_in};

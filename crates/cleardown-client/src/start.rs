@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use cleardown_core::{Error, ErrorKind, Result};
@@ -56,6 +57,7 @@ async fn launch(location: &Location) -> Result<String> {
     let mut command = std::process::Command::new(&program);
     command.arg("--runtime-dir").arg(&location.dir).current_dir("/").process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    keep_descriptors(&mut command);
     let mut child = tokio::process::Command::from(command).spawn().map_err(|e| during().because(e))?;
     let mut said = String::new();
     if let Some(output) = child.stdout.take() {
@@ -69,7 +71,27 @@ async fn launch(location: &Location) -> Result<String> {
     Ok(said.trim().to_owned())
 }
 
-/// The daemon's program: what `CLEARDOWN_DAEMON` names, else `cleardownd` beside our own executable or on PATH.
+/// Whoever calls us may have files open that children inherit, perhaps on a drive: the daemon must not hold them.
+fn keep_descriptors(command: &mut std::process::Command) {
+    let close = || {
+        // SAFETY: a plain system call with numbers. An old kernel lacks it, and then things are as they were.
+        unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+        Ok(())
+    };
+    // SAFETY: between fork and exec it does nothing but that system call.
+    unsafe { command.pre_exec(close) };
+}
+
+static ELSEWHERE: OnceLock<Vec<PathBuf>> = OnceLock::new();
+
+/// Folders to look for the daemon in before PATH: a library knows where it lies, and its callers' programs lie anywhere.
+/// The first call counts.
+pub fn look_for_daemon_in(folders: Vec<PathBuf>) {
+    let _ = ELSEWHERE.set(folders);
+}
+
+/// The daemon's program: what `CLEARDOWN_DAEMON` names, else `cleardownd` beside our own executable, in the folders that
+/// [`look_for_daemon_in`] was told, or on PATH.
 pub fn daemon_program() -> OsString {
     if let Some(named) = std::env::var_os("CLEARDOWN_DAEMON").filter(|v| !v.is_empty()) {
         return named;
@@ -79,5 +101,9 @@ pub fn daemon_program() -> OsString {
         // Test programs lie one folder deeper than the binaries.
         [folder.join("cleardownd"), folder.join("../cleardownd")].into_iter().find(|path| path.is_file())
     });
-    beside.map_or_else(|| OsString::from("cleardownd"), PathBuf::into_os_string)
+    let elsewhere = || {
+        let folders = ELSEWHERE.get().into_iter().flatten();
+        folders.map(|folder| folder.join("cleardownd")).find(|path| path.is_file())
+    };
+    beside.or_else(elsewhere).map_or_else(|| OsString::from("cleardownd"), PathBuf::into_os_string)
 }

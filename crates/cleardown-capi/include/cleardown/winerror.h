@@ -1,0 +1,64 @@
+/* winerror.h: the errors that Cleardown's C interface gives, with the numbers and names of the public documentation. */
+#ifndef CLEARDOWN_WINERROR_H
+#define CLEARDOWN_WINERROR_H
+
+#define NO_ERROR 0
+#define ERROR_SUCCESS 0
+#define ERROR_INVALID_FUNCTION 1
+#define ERROR_FILE_NOT_FOUND 2
+#define ERROR_ACCESS_DENIED 5 /* the caller or the user on the server may not do that */
+#define ERROR_INVALID_HANDLE 6
+#define ERROR_NOT_ENOUGH_MEMORY 8
+#define ERROR_OUTOFMEMORY 14
+#define ERROR_NOT_SUPPORTED 50
+#define ERROR_BAD_NETPATH 53 /* the server's name leads nowhere */
+#define ERROR_UNEXP_NET_ERR 59
+#define ERROR_NETNAME_DELETED 64
+#define ERROR_BAD_DEV_TYPE 66
+#define ERROR_BAD_NET_NAME 67 /* the server has no such share */
+#define ERROR_ALREADY_ASSIGNED 85
+#define ERROR_INVALID_PASSWORD 86
+#define ERROR_INVALID_PARAMETER 87
+#define ERROR_SEM_TIMEOUT 121 /* a deadline passed */
+#define ERROR_INSUFFICIENT_BUFFER 122
+#define ERROR_INVALID_NAME 123
+#define ERROR_INVALID_LEVEL 124
+#define ERROR_DIR_NOT_EMPTY 145
+#define ERROR_BUSY 170
+#define ERROR_ALREADY_EXISTS 183
+#define ERROR_MORE_DATA 234
+#define ERROR_NO_MORE_ITEMS 259
+#define ERROR_INVALID_ADDRESS 487
+#define ERROR_SERVICE_NOT_ACTIVE 1062
+#define ERROR_IO_DEVICE 1117
+#define ERROR_BAD_DEVICE 1200
+#define ERROR_CONNECTION_UNAVAIL 1201 /* remembered and not connected */
+#define ERROR_DEVICE_ALREADY_REMEMBERED 1202
+#define ERROR_NO_NET_OR_BAD_PATH 1203
+#define ERROR_BAD_PROVIDER 1204
+#define ERROR_CANNOT_OPEN_PROFILE 1205
+#define ERROR_BAD_PROFILE 1206
+#define ERROR_NOT_CONTAINER 1207
+#define ERROR_EXTENDED_ERROR 1208 /* ask WNetGetLastError */
+#define ERROR_SESSION_CREDENTIAL_CONFLICT 1219
+#define ERROR_NO_NETWORK 1222 /* also: the daemon cannot be reached */
+#define ERROR_CANCELLED 1223
+#define ERROR_CONNECTION_REFUSED 1225
+#define ERROR_NETWORK_UNREACHABLE 1231
+#define ERROR_HOST_UNREACHABLE 1232
+#define ERROR_LOGON_FAILURE 1326
+#define ERROR_INTERNAL_ERROR 1359
+#define ERROR_BAD_USERNAME 2202
+#define ERROR_NOT_CONNECTED 2250
+#define ERROR_OPEN_FILES 2401
+#define ERROR_ACTIVE_CONNECTIONS 2402
+#define ERROR_DEVICE_IN_USE 2404
+
+#ifndef S_OK
+#define S_OK ((HRESULT)0)
+#define S_FALSE ((HRESULT)1)
+#endif
+#define SUCCEEDED(result) ((HRESULT)(result) >= 0)
+#define FAILED(result) ((HRESULT)(result) < 0)
+
+#endif

@@ -1,0 +1,113 @@
+//! Which links there are and how far each has come: RasEnumConnections, RasGetConnectStatus, RasGetSubEntryHandle.
+
+use cleardown_core::link::RasState;
+use cleardown_core::view::{Connection, Status};
+use cleardown_core::{Code, ErrorKind};
+
+use super::types::{RasConn, RasConnStatus};
+use super::{instance, list};
+use crate::Failure;
+use crate::memory::{Plain, Ptr};
+use crate::text::{Unit, field};
+
+/// RasEnumConnections: the links that are connected.
+///
+/// # Errors
+/// 87, 603 (the bytes needed and the count are told), 632, 711.
+pub fn enumerate<C: Unit>(buffer: Ptr<RasConn<C>>, bytes: Ptr<u32>, count: Ptr<u32>) -> Result<(), Failure> {
+    if bytes.is_null() || count.is_null() {
+        return Err(Code::INVALID_PARAMETER.into());
+    }
+    let mut links = instance::links()?;
+    links.retain(is_connected);
+    list::fill(&links, buffer, bytes, count, conn)
+}
+
+/// A link is listed once it is connected, and until its end begins.
+fn is_connected(connection: &Connection) -> bool {
+    matches!(connection.status, Status::Connected | Status::Reconnecting)
+}
+
+fn conn<C: Unit>(connection: &Connection) -> RasConn<C> {
+    let mut conn = RasConn::zeroed();
+    conn.entry = field(&connection.name);
+    if let Some(link) = &connection.link {
+        conn.handle = usize::try_from(link.handle).unwrap_or_default();
+        conn.device_type = field(device_type(&link.device_type));
+        conn.device_name = field(&link.device);
+        // A name for this link that no other link ever has.
+        conn.correlation = [(link.handle & 0xffff_ffff) as u32, (link.handle >> 32) as u32, 0, 0x00c1_ea4d];
+    }
+    conn
+}
+
+/// RASDT_Modem and the like, for our kinds of devices.
+pub(super) fn device_type(kind: &str) -> &'static str {
+    match kind {
+        "modem" => "modem",
+        "serial" => "serial",
+        "pppoe" => "PPPoE",
+        "wireguard" | "tcp" | "unix" | "command" | "tun" | "sstp" => "vpn",
+        _ => "generic",
+    }
+}
+
+/// RasGetConnectStatus: the call's own error is given back, the link's is in the structure. While a link that was hung up
+/// comes to rest it is disconnected; then there is no such handle.
+///
+/// # Errors
+/// 6, 87, 632, 711.
+pub fn status<C: Unit>(handle: usize, place: Ptr<RasConnStatus<C>>) -> Result<(), Failure> {
+    list::read_one(place)?;
+    let connection = find(handle)?;
+    let link = connection.link.as_ref().ok_or(Code::INVALID_HANDLE)?;
+    let mut status = RasConnStatus::<C>::zeroed();
+    let gone =
+        matches!(connection.status, Status::Draining | Status::Ending | Status::Resetting | Status::Failed);
+    status.state = if gone { RasState::Disconnected } else { link.state }.number();
+    status.error = link.error.map_or(0, |code| code.0);
+    status.device_type = field(device_type(&link.device_type));
+    status.device_name = field(&link.device);
+    status.phone_number = field(&connection.remote);
+    list::fill_one(place, &status)
+}
+
+/// The link of a handle.
+///
+/// # Errors
+/// 6: it was never given out, or its link has ended and come to rest. 711.
+pub(super) fn find(handle: usize) -> Result<Connection, Failure> {
+    let number = u64::try_from(handle).unwrap_or_default();
+    if number == 0 || handle == usize::MAX {
+        return Err(Code::INVALID_HANDLE.into());
+    }
+    let found =
+        instance::query(async |client| client.link(number).await).map_err(|failure| match failure {
+            Failure::Told(error, _)
+                if matches!(error.kind, ErrorKind::NotConnected(_) | ErrorKind::OnlyRemembered(_)) =>
+            {
+                Code::INVALID_HANDLE.into()
+            }
+            failure => failure,
+        })?;
+    match found.status {
+        Status::Ended | Status::Remembered => Err(Code::INVALID_HANDLE.into()),
+        _ => Ok(found),
+    }
+}
+
+/// RasGetSubEntryHandle: a link has one line, the first, and its handle is the link's.
+///
+/// # Errors
+/// 6, 87; 668: there is no such line.
+pub fn sub_entry(handle: usize, number: u32, place: Ptr<usize>) -> Result<(), Failure> {
+    if place.is_null() {
+        return Err(Code::INVALID_PARAMETER.into());
+    }
+    find(handle)?;
+    if number != 1 {
+        return Err(Code::NO_CONNECTION.into());
+    }
+    let _ = place.write(handle);
+    Ok(())
+}

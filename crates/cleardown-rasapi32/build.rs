@@ -1,0 +1,9 @@
+//! The library's versioned name.
+
+#[path = "../cleardown-capi/link.rs"]
+mod link;
+
+fn main() {
+    link::soname("librasapi32");
+    link::with_winbase();
+}

@@ -1,0 +1,85 @@
+//! WNet against a real Samba.
+
+use std::fs;
+
+use cleardown_tests::{is_mounted, needs_root};
+
+use crate::kit::{C, How, Stage, UNICODE, compile, example, project};
+
+#[test]
+fn a_drive_is_cancelled_with_each_outcome() {
+    needs_root!();
+    let stage = Stage::new();
+    let cancel = example("cancel_drive.c");
+    stage.run(&cancel, &["z:"]).exits(2).says("z: is not connected");
+    let at = stage.connect("z:", true);
+
+    let holding = stage.hold(&at.join("kept.txt"));
+    let busy = stage.run(&cancel, &["z:", "forget"]).exits(1).says("z: is in use and stays");
+    busy.says("error 2401").says("sleep[");
+    drop(holding);
+    assert!(is_mounted(&at));
+
+    stage.run(&cancel, &["z:"]).exits(0).says("z: has ended");
+    assert!(!is_mounted(&at));
+    assert_eq!(stage.remembered(), ["z:"], "flags 0 keep the profile");
+    assert_eq!(fs::read(stage.server.folder().join("kept.txt")).unwrap(), b"kept\n");
+    stage.run(&cancel, &["z:", "forget"]).exits(0);
+    assert_eq!(stage.remembered(), [""; 0]);
+
+    let at = stage.connect("y:", false);
+    let holding = stage.hold(&at.join("open.txt"));
+    stage.run(&cancel, &["Y:", "force"]).exits(0).says("has ended");
+    assert!(!is_mounted(&at));
+    drop(holding);
+}
+
+#[test]
+fn a_failure_says_provider_number_and_words() {
+    needs_root!();
+    let mut stage = Stage::new();
+    let connect = example("connect_drive.c");
+    let remote = stage.remote();
+    let wrong = stage.run_with(&connect, &["z:", &remote, "eve"], "wrong").exits(1);
+    wrong.says("error 1326").says("Cleardown SMB says: ").says("did not accept the user eve");
+    let nowhere = remote.replace("files", "nowhere");
+    stage
+        .run(&connect, &["z:", &nowhere, "eve"])
+        .exits(1)
+        .says("error 67")
+        .says("does not exist on the server");
+    stage.run(&connect, &["z:", "nonsense", "eve"]).exits(1).says("error 67");
+    stage.server.kill();
+    stage.run(&connect, &["z:", &remote, "eve"]).exits(1).says("error 1225").says("refused the connection");
+}
+
+#[test]
+fn net_use_connects_lists_and_deletes() {
+    needs_root!();
+    let stage = Stage::new();
+    let (net_use, remote) = (example("net_use.c"), stage.remote());
+    stage.run(&net_use, &["*", &remote, "eve"]).ok().says("Drive Z: is now connected to");
+    stage.run(&net_use, &["x:", &remote, "eve"]).ok();
+    stage.run(&net_use, &["x:", &remote, "eve"]).exits(2).says("error 85");
+    stage.run(&net_use, &["x:"]).ok().says(&format!("x: {remote}"));
+    let list = stage.run(&net_use, &[]).ok();
+    for line in [format!("OK           Z:       {remote}"), format!("Remembered   x:       {remote}")] {
+        assert!(list.out.contains(&line), "{line}: {list}");
+    }
+    stage.run(&net_use, &["Z:", "/delete"]).ok();
+    stage.run(&net_use, &["x:", "/delete"]).ok();
+    stage.run(&net_use, &["x:", "/delete"]).exits(2).says("error 2250");
+}
+
+/// The program asserts the rules of every function, sizes, flags and last errors; in each way to compile it.
+#[test]
+fn every_function_keeps_the_rules() {
+    needs_root!();
+    for how in [C, UNICODE, How { cpp: true, ..C }, How { cpp: true, ..UNICODE }] {
+        let stage = Stage::new();
+        let program = compile(&project("crates/cleardown-tests/tests/c/programs/wnet.c"), how);
+        let folder = stage.machine.path("home");
+        let answer = stage.run(&program, &[&stage.remote(), folder.to_str().unwrap()]);
+        assert_eq!(answer.code, 0, "{how:?}: {answer}");
+    }
+}
