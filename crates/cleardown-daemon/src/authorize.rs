@@ -1,10 +1,16 @@
 //! Who may do what.
 //!
 //! A user's instance serves that user and root. The system instance shows its list to everybody, and lets only
-//! root change anything. Where polkit runs, its answer would be asked for in [`may_change`]: the one seam.
+//! root change anything; except that members of the groups `dip` (Debian's, for dialling up) and `cleardown` may dial
+//! links and end those that they have dialled, whose workers run as them. Where polkit runs, its answer would be asked
+//! for in [`Rules::may_change`]: the one seam.
 
 use cleardown_core::{ErrorKind, Result};
 use cleardown_ipc::{Call, Caller};
+use cleardown_kernel::users;
+
+/// Whose members may dial.
+const DIALLERS: [&str; 2] = ["dip", "cleardown"];
 
 /// Whom this daemon serves.
 #[derive(Clone, Copy, Debug)]
@@ -24,14 +30,11 @@ impl Rules {
         let allowed = match call {
             Call::List { .. } | Call::Version => self.may_look(caller),
             Call::Status(_) | Call::Holders(_) => self.may_look(caller),
-            Call::Map(..)
-            | Call::Dial(..)
-            | Call::HangUp(_)
-            | Call::End(_)
-            | Call::Remember(_)
-            | Call::Forget(_)
-            | Call::Restore(_)
-            | Call::Quit => self.may_change(caller),
+            // Of what others have made, ending is refused one by one.
+            Call::Dial(..) | Call::HangUp(_) | Call::End(_) => self.may_dial(caller),
+            Call::Map(..) | Call::Remember(_) | Call::Forget(_) | Call::Restore(_) | Call::Quit => {
+                self.may_change(caller)
+            }
         };
         if allowed { Ok(()) } else { Err(ErrorKind::NotPermitted(what(call).into()).into()) }
     }
@@ -41,11 +44,21 @@ impl Rules {
         self.may_change(caller)
     }
 
+    /// Whether `caller` may end what `owner` has made.
+    pub(crate) fn may_end(&self, caller: Caller, owner: u32) -> bool {
+        self.may_change(caller) || caller.uid == owner
+    }
+
+    fn may_dial(&self, caller: Caller) -> bool {
+        self.may_change(caller) || (self.system && users::is_in_group(caller.uid, &DIALLERS))
+    }
+
     fn may_look(&self, caller: Caller) -> bool {
         self.system || self.may_change(caller)
     }
 
-    fn may_change(&self, caller: Caller) -> bool {
+    /// Whether `caller` may do anything here.
+    pub(crate) fn may_change(&self, caller: Caller) -> bool {
         caller.uid == 0 || caller.uid == self.me
     }
 }
@@ -79,6 +92,11 @@ mod tests {
         assert!(!allows(system, 1000, &Call::Quit));
         assert!(!allows(system, 1000, &Call::Forget("z:".into())));
         assert!(allows(system, 0, &Call::Quit));
+        // Uid 4294967294 is in no group.
+        let hang_up = Call::HangUp(cleardown_core::request::HangUpRequest { handle: 1, timeout_ms: None });
+        assert!(!allows(system, u32::MAX - 1, &hang_up) && allows(system, 0, &hang_up));
+        let somebody = Caller { uid: 1000, pid: None };
+        assert!(system.may_end(somebody, 1000) && !system.may_end(somebody, 1001));
     }
 
     #[test]

@@ -52,8 +52,10 @@ impl Service for Daemon {
                 Call::Dial(request, secret) => {
                     value::to_json(&link::dial(context, caller, request, secret, progress).await?)
                 }
-                Call::HangUp(request) => value::to_json(&link::hang_up(context, request, progress).await?),
-                Call::End(request) => value::to_json(&end::end(context, request, progress).await?),
+                Call::HangUp(request) => {
+                    value::to_json(&link::hang_up(context, caller, request, progress).await?)
+                }
+                Call::End(request) => value::to_json(&end::end(context, caller, request, progress).await?),
                 Call::Remember(name) => {
                     map::remember_by_name(context, &name).await?;
                     Ok(Value::Null)

@@ -7,7 +7,7 @@ use cleardown_core::life::drive::Done;
 use cleardown_core::request::{EndRequest, Verb, Which};
 use cleardown_core::view::{DriveProof, EndReport, Ended, Holder, JSON_VERSION, Proof, Refused};
 use cleardown_core::{Error, ErrorKind, LocalName, Result};
-use cleardown_ipc::ProgressSink;
+use cleardown_ipc::{Caller, ProgressSink};
 use futures_util::future::join_all;
 
 use crate::context::Context;
@@ -22,6 +22,7 @@ use crate::restore;
 /// The request makes no sense; everything else is in the report.
 pub(crate) async fn end(
     context: &Arc<Context>,
+    caller: Caller,
     request: EndRequest,
     progress: ProgressSink,
 ) -> Result<EndReport> {
@@ -60,6 +61,10 @@ pub(crate) async fn end(
             }
         }
     }
+    let everything = request.which == Which::All;
+    handles
+        .retain(|h| permitted(context, caller, h.spec.owner, &h.spec.shown_name(), everything, &mut report));
+    links.retain(|l| permitted(context, caller, l.spec.owner, &l.spec.name(), everything, &mut report));
     let ends = handles.iter().map(|handle| end_one(context, handle, &request, deadline, progress.clone()));
     for (handle, outcome) in handles.iter().zip(join_all(ends).await) {
         match outcome {
@@ -68,10 +73,27 @@ pub(crate) async fn end(
         }
     }
     // Drives first: the way to their servers may be one of these links.
-    let of_links = link::end_all(context, &links, &request, &progress).await;
+    let of_links = link::end_all(context, caller, &links, &request, &progress).await;
     report.ended.extend(of_links.ended);
     report.refused.extend(of_links.refused);
     Ok(report)
+}
+
+/// Whether `caller` may end this; if not, the report says so, unless the caller wants an end of all there is.
+fn permitted(
+    context: &Context,
+    caller: Caller,
+    owner: u32,
+    name: &str,
+    everything: bool,
+    report: &mut EndReport,
+) -> bool {
+    let may = context.rules.may_end(caller, owner);
+    if !may && !everything {
+        let error = ErrorKind::NotPermitted(format!("ending {name}, which another user has made"));
+        report.refused.push(refused(name.to_owned(), error.into()));
+    }
+    may
 }
 
 async fn end_one(

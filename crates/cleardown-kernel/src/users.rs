@@ -44,6 +44,17 @@ pub fn groups(uid: u32) -> Option<(u32, Vec<u32>)> {
     groups_in(&read("/etc/passwd"), &read("/etc/group"), uid)
 }
 
+/// Whether a local user is in one of these groups.
+pub fn is_in_group(uid: u32, names: &[&str]) -> bool {
+    let Some((_, all)) = groups(uid) else { return false };
+    let group = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    group.lines().any(|line| {
+        let mut fields = line.split(':');
+        let named = fields.next().is_some_and(|name| names.contains(&name));
+        named && fields.nth(1).and_then(|gid| gid.parse().ok()).is_some_and(|gid: u32| all.contains(&gid))
+    })
+}
+
 fn groups_in(passwd: &str, group: &str, uid: u32) -> Option<(u32, Vec<u32>)> {
     let (name, gid) = passwd.lines().find_map(|line| {
         let fields: Vec<&str> = line.split(':').collect();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use cleardown_testkit::Namespace;
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -37,13 +38,15 @@ impl Who {
 pub struct Machine {
     dir: TempDir,
     who: Who,
+    /// Where its programs run, when links are not to change the real machine's network.
+    namespace: Option<Namespace>,
 }
 
 impl Machine {
     /// A fresh one.
     pub fn new(who: Who) -> Machine {
         let dir = tempfile::Builder::new().prefix("cdt-").tempdir().unwrap();
-        let machine = Machine { dir, who };
+        let machine = Machine { dir, who, namespace: None };
         machine.own(machine.dir.path());
         fs::set_permissions(machine.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         for name in ["run", "config", "state", "home", "home/.ssh", "mnt"] {
@@ -53,6 +56,17 @@ impl Machine {
             fs::set_permissions(machine.path(name), fs::Permissions::from_mode(0o700)).unwrap();
         }
         machine
+    }
+
+    /// The same machine with a network of its own.
+    pub fn in_namespace(mut self, namespace: Namespace) -> Machine {
+        self.namespace = Some(namespace);
+        self
+    }
+
+    /// Its network.
+    pub fn namespace(&self) -> &Namespace {
+        self.namespace.as_ref().expect("a machine with a network of its own")
     }
 
     /// Who uses it.
@@ -88,7 +102,10 @@ impl Machine {
 
     /// Any program, as the user and in his surroundings.
     pub fn program(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
+        let mut command = match &self.namespace {
+            Some(namespace) => namespace.command(program),
+            None => Command::new(program),
+        };
         command.env_clear().current_dir(self.path("home"));
         command
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")

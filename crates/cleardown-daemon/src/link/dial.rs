@@ -28,12 +28,16 @@ pub(crate) async fn dial(
     secret: Option<Secret>,
     progress: ProgressSink,
 ) -> Result<Connection> {
-    let (entry, stored) = entry(context, &request).await?;
+    let (entry, stored) = entry(context, caller, &request).await?;
     let name = entry.name.clone();
     while let Some(link) = context.registry.link(name.as_str()) {
         if !link.is_ending() {
             // It may begin to end in this moment: then it is waited for, and dialled anew.
             let deadline = Instant::now() + Duration::from_secs(24 * 3600);
+            if !context.rules.may_end(caller, link.spec.owner) {
+                let what = format!("joining {name}, which another user has dialled");
+                return Err(ErrorKind::NotPermitted(what).into());
+            }
             match link.ask(What::Dial, deadline, progress.clone()).await {
                 Ok(_) => return Ok(link.view(None, Vec::new())),
                 Err(error) if !matches!(error.kind, ErrorKind::Ending(_) | ErrorKind::NotConnected(_)) => {
@@ -56,15 +60,16 @@ pub(crate) async fn dial(
 }
 
 /// The entry with the caller's user and number in it, and the secret that is stored for it.
-async fn entry(context: &Context, request: &DialRequest) -> Result<(Entry, Option<Secret>)> {
+async fn entry(context: &Context, caller: Caller, request: &DialRequest) -> Result<(Entry, Option<Secret>)> {
     let (mut entry, secret) = match &request.entry {
         Dialled::Given(entry) => (Entry::clone(entry), None),
         Dialled::Named(name) => {
             let entry = context.memory.entry(name).await?;
             let entry = entry.ok_or_else(|| ErrorKind::NoSuchEntry(name.to_string()))?;
-            // Another user's password is not this one's.
+            // Another user's password is not this one's; and nobody may send the system's to a number of their own.
             let same_user = request.user.is_none() || request.user == entry.user;
-            let secret = if same_user { context.memory.entry_secret(name).await? } else { None };
+            let same_peer = request.number.is_none() || context.rules.may_change(caller);
+            let secret = if same_user && same_peer { context.memory.entry_secret(name).await? } else { None };
             (entry, secret)
         }
     };

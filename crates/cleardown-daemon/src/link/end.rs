@@ -7,7 +7,7 @@ use cleardown_core::life::link::Done;
 use cleardown_core::request::{EndRequest, HangUpRequest, Verb, Which};
 use cleardown_core::view::{EndReport, Ended, JSON_VERSION, LinkProof, Proof};
 use cleardown_core::{Code, Error, ErrorKind, Result};
-use cleardown_ipc::ProgressSink;
+use cleardown_ipc::{Caller, ProgressSink};
 use futures_util::future::join_all;
 
 use super::dependents;
@@ -18,13 +18,14 @@ use crate::end::{self, refused};
 /// Ends these links, all at the same time, with the drives that are reached over them where that is wanted.
 pub(crate) async fn end_all(
     context: &Arc<Context>,
+    caller: Caller,
     links: &[Arc<LinkHandle>],
     request: &EndRequest,
     progress: &ProgressSink,
 ) -> EndReport {
     let ends = links.iter().map(|link| async move {
         let mut report = EndReport { version: JSON_VERSION, ..EndReport::default() };
-        match end_one(context, link, request, progress, &mut report).await {
+        match end_one(context, caller, link, request, progress, &mut report).await {
             Ok(ended) => report.ended.push(ended),
             Err(error) => report.refused.push(refused(link.spec.name(), error)),
         }
@@ -40,6 +41,7 @@ pub(crate) async fn end_all(
 
 async fn end_one(
     context: &Arc<Context>,
+    caller: Caller,
     link: &Arc<LinkHandle>,
     request: &EndRequest,
     progress: &ProgressSink,
@@ -48,7 +50,7 @@ async fn end_one(
     let begun = Instant::now();
     let last = !request.drop_reference || link.shown().references <= 1;
     if last {
-        end_dependents(context, link, request, progress, report).await?;
+        end_dependents(context, caller, link, request, progress, report).await?;
     }
     let what = if request.drop_reference { What::HangUp } else { What::End };
     let deadline = deadline(link, request.timeout_ms, begun);
@@ -58,6 +60,7 @@ async fn end_one(
 /// Drives whose servers are reached over the link: ended first when that is wanted, and otherwise a reason to refuse.
 async fn end_dependents(
     context: &Arc<Context>,
+    caller: Caller,
     link: &LinkHandle,
     request: &EndRequest,
     progress: &ProgressSink,
@@ -78,7 +81,7 @@ async fn end_dependents(
         with_dependents: false,
         ..request.clone()
     };
-    let ends = Box::pin(end::end(context, first, progress.clone())).await?;
+    let ends = Box::pin(end::end(context, caller, first, progress.clone())).await?;
     let left: Vec<String> = ends.refused.iter().map(|refused| refused.name.clone()).collect();
     report.ended.extend(ends.ended);
     report.refused.extend(ends.refused);
@@ -88,15 +91,20 @@ async fn end_dependents(
 /// Gives a reference back; the last one ends the link.
 ///
 /// # Errors
-/// The handle was never issued (6), or its link is gone (668).
+/// The link is gone (668), or another user's.
 pub(crate) async fn hang_up(
     context: &Arc<Context>,
+    caller: Caller,
     request: HangUpRequest,
     progress: ProgressSink,
 ) -> Result<EndReport> {
     let Some(link) = context.registry.link(&format!("#{}", request.handle)) else {
         return Err(unknown_handle(request.handle));
     };
+    if !context.rules.may_end(caller, link.spec.owner) {
+        let what = format!("hanging up {}, which another user has dialled", link.spec.name());
+        return Err(ErrorKind::NotPermitted(what).into());
+    }
     let end = EndRequest {
         which: Which::Names(Vec::new()),
         verb: Verb::Refuse,
@@ -105,7 +113,7 @@ pub(crate) async fn hang_up(
         drop_reference: true,
         with_dependents: false,
     };
-    Ok(end_all(context, &[link], &end, &progress).await)
+    Ok(end_all(context, caller, &[link], &end, &progress).await)
 }
 
 /// A handle that no link has: every handle is a moment in the past, and none is used twice.

@@ -1,12 +1,13 @@
 //! At start: what a former daemon noted of links, held against what kernel and workers say.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cleardown_core::life::link::Found;
 use cleardown_core::{Error, Result};
 use cleardown_kernel::Process;
-use cleardown_kernel::net::Tun;
+use cleardown_kernel::net::{self, Tun};
 use cleardown_worker::control::{Client, Reply, Request, WorkerStatus};
 use futures_util::future::join_all;
 
@@ -33,6 +34,13 @@ pub(crate) async fn reconcile(context: &Arc<Context>) -> Result<()> {
     for remains in join_all(remains).await {
         tracing::info!(name = remains.record.spec.name(), found = ?remains.found, "taking up");
         actor::adopt(context, remains);
+    }
+    if context.rules.system {
+        // Lines of resolv.conf outlive a power failure, and the journal does not.
+        let sweep = || net::sweep(Path::new("/etc/resolv.conf"));
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(sweep).await {
+            tracing::warn!(%error, "clearing away what old links left");
+        }
     }
     Ok(())
 }

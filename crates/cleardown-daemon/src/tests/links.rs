@@ -195,7 +195,7 @@ async fn end_office(context: &Arc<Context>, change: impl FnOnce(&mut EndRequest)
         with_dependents: false,
     };
     change(&mut request);
-    end::end(context, request, ProgressSink::none()).await.unwrap()
+    end::end(context, me(), request, ProgressSink::none()).await.unwrap()
 }
 
 fn proof(report: &EndReport) -> &LinkProof {
@@ -251,7 +251,7 @@ fn a_link_counts_its_references_and_ends_with_a_proof() {
         let second = dial(&context, unix()).await.unwrap();
         assert_eq!((second.references, second.link.unwrap().handle), (2, link.handle));
         assert_eq!(pretend.started(), 1);
-        let give_back = || link::hang_up(&context, hang_up(link.handle), ProgressSink::none());
+        let give_back = || link::hang_up(&context, me(), hang_up(link.handle), ProgressSink::none());
         assert!(give_back().await.unwrap().refused.is_empty());
         assert_eq!(context.registry.links()[0].shown().references, 1);
 

@@ -62,7 +62,7 @@ async fn end_with(context: &Arc<Context>, change: impl FnOnce(&mut EndRequest)) 
         with_dependents: false,
     };
     change(&mut request);
-    end::end(context, request, ProgressSink::none()).await.unwrap()
+    end::end(context, me(), request, ProgressSink::none()).await.unwrap()
 }
 
 /// Waits for something that comes by itself.

@@ -1,0 +1,67 @@
+//! Dialling, listing, using.
+
+use cleardown_tests::{Running, eventually, needs_root};
+use rustix::process::Signal;
+
+use crate::exchange::{Exchange, PEER};
+
+#[test]
+fn a_link_is_dialled_listed_used_and_ended() {
+    needs_root!();
+    let exchange = Exchange::new(&["--default-route", "--set", "network.dns=[\"192.0.2.99\"]"]);
+    let listed = exchange.dial();
+    let link = &listed["link"];
+    assert_eq!((&listed["kind"], &listed["status"]), (&"link".into(), &"connected".into()));
+    assert_eq!((&link["device_type"], &link["state"]), (&"unix".into(), &"connected".into()));
+    assert_eq!(link["addresses"][0], "192.0.2.2/32", "{link}");
+    assert_eq!(link["peer_addresses"][0], PEER);
+    assert_eq!(link["dns"][0], "192.0.2.99");
+    let namespace = exchange.machine.namespace();
+    assert!(exchange.reaches_peer(), "the peer answers pings");
+    let resolv_conf = std::fs::read_to_string(namespace.resolv_conf()).unwrap();
+    assert!(resolv_conf.contains("nameserver 192.0.2.99"), "{resolv_conf}");
+    let counted = exchange.connection().unwrap();
+    assert!(counted["link"]["bytes_in"].as_u64() >= Some(84), "{counted}");
+    exchange.end_proven();
+    assert!(!exchange.is_listed());
+}
+
+#[test]
+fn a_wrong_password_is_said_so_and_leaves_nothing() {
+    needs_root!();
+    let exchange = Exchange::new(&[]);
+    exchange.machine.file("password", "lion\n");
+    let answer = exchange.try_dial();
+    assert_ne!(answer.code, 0);
+    answer.says("691");
+    exchange.nothing_is_left();
+    exchange.machine.file("password", "tiger\n");
+    exchange.dial();
+    exchange.end_proven();
+}
+
+#[test]
+fn who_presses_ctrl_c_in_mid_dial_leaves_nothing() {
+    needs_root!();
+    let exchange = Exchange::new(&[]);
+    exchange.signal_peer(Signal::STOP);
+    let args = exchange.dial_args();
+    let dialling =
+        Running::start(exchange.machine.command(&args.iter().map(String::as_str).collect::<Vec<_>>()));
+    eventually("it dials", || exchange.connection().is_some_and(|c| c["link"]["state"] != "open_port"));
+    dialling.signal(Signal::INT);
+    assert_ne!(dialling.answer().code, 0);
+    eventually("it is over", || !exchange.is_listed());
+    exchange.nothing_is_left();
+}
+
+#[test]
+fn a_link_that_is_dialled_twice_stays_until_the_second_hang_up() {
+    needs_root!();
+    let exchange = Exchange::new(&[]);
+    let first = exchange.dial();
+    let second = exchange.dial();
+    assert_eq!((&second["references"], &second["link"]["handle"]), (&2.into(), &first["link"]["handle"]));
+    // Whoever ends it ends it for all.
+    exchange.end_proven();
+}
