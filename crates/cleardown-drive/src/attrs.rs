@@ -1,7 +1,7 @@
 //! From what a server says of a file to what an application sees.
 //!
 //! Owner, group and mode are the server's where it has numeric ids ([`Capabilities::IDS`]) and mode bits
-//! ([`Capabilities::MODE`]). Otherwise files and folders belong to the user who mounted, with mode 0755, as with
+//! ([`Capabilities::MODE`]); what belongs to the user who is logged on there belongs to the mount's owner here. Otherwise files and folders belong to the user who mounted, with mode 0755, as with
 //! mount.cifs(8): the server cannot say which files are programs, and none could be started if none was executable.
 //! Files that the server marks read-only have 0555; chmod sets that mark by the write bits, and changes nothing else.
 
@@ -59,9 +59,17 @@ pub(crate) fn now() -> Time {
 }
 
 /// The attributes as the kernel wants them.
-pub(crate) fn to_fuse(attr: &Attr, ino: u64, options: &Options, capabilities: Capabilities) -> fuse::Attr {
+pub(crate) fn to_fuse(
+    attr: &Attr,
+    ino: u64,
+    options: &Options,
+    capabilities: Capabilities,
+    login: Option<(u32, u32)>,
+) -> fuse::Attr {
     let ids = capabilities.contains(Capabilities::IDS);
-    let id = |server: Option<u32>, ours: u32| server.filter(|_| ids).unwrap_or(ours);
+    let id = |server: Option<u32>, login: Option<u32>, ours: u32| {
+        server.filter(|id| ids && Some(*id) != login).unwrap_or(ours)
+    };
     fuse::Attr {
         ino,
         size: if attr.kind == FileKind::Dir { 0 } else { attr.size.min(i64::MAX as u64) },
@@ -72,8 +80,8 @@ pub(crate) fn to_fuse(attr: &Attr, ino: u64, options: &Options, capabilities: Ca
         btime: attr.created.map(time),
         mode: type_bits(attr.kind) | permissions(attr, capabilities),
         nlink: attr.links.unwrap_or(if attr.kind == FileKind::Dir { 2 } else { 1 }).max(1),
-        uid: id(attr.uid, options.uid),
-        gid: id(attr.gid, options.gid),
+        uid: id(attr.uid, login.map(|ids| ids.0), options.uid),
+        gid: id(attr.gid, login.map(|ids| ids.1), options.gid),
         rdev: 0,
         // What cp, cat and others take as their buffer.
         blksize: 1 << 20,

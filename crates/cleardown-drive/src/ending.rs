@@ -20,7 +20,8 @@ impl Inner {
     /// No application uses this handle any more: keeps it for a moment if the server lets us, else closes it.
     pub(crate) fn park(self: &Arc<Self>, file: &Arc<FileState>, remote: Arc<Remote>) {
         let Lease { read, handle, .. } = remote.lease();
-        if !(read && handle) || self.quiesced.load(Ordering::Acquire) {
+        let is_removed = self.table.lock().path(file.node).is_none();
+        if !(read && handle) || is_removed || self.quiesced.load(Ordering::Acquire) {
             return self.close_remote(file, &remote);
         }
         let oldest = {
@@ -70,7 +71,12 @@ impl Inner {
         let (inner, file, remote) = (self.clone(), file.clone(), remote.clone());
         self.closing.send_modify(|count| *count += 1);
         self.runtime.spawn(async move {
-            let _ = inner.settled(&file).await;
+            let is_removed = inner.table.lock().path(file.node).is_none();
+            match is_removed && file.opens() == 0 {
+                // Nobody can read it any more, so nothing that could not be written is lost.
+                true => inner.discard(&file).await,
+                false => drop(inner.settled(&file).await),
+            }
             inner.closed(&remote).await;
             inner.table.lock().reap(file.node);
             inner.closing.send_modify(|count| *count -= 1);

@@ -162,6 +162,23 @@ impl Link {
         Ok(root)
     }
 
+    /// The ids of the user who is logged on. SFTP does not tell: they are taken from the folder where the session begins,
+    /// or from the mapped one (where the session begins in a folder of root's, as with sshd's `ChrootDirectory`).
+    pub(crate) async fn login_ids(&self, config: &Config) -> Option<(u32, u32)> {
+        if config.user == "root" {
+            return Some((0, 0));
+        }
+        for folder in [b".".as_slice(), &self.root] {
+            let stat = self.send(request(kind::STAT).string(folder));
+            // Who logs on gets no longer than this for a convenience.
+            let attrs = tokio::time::timeout(Duration::from_secs(2), stat).await.ok()?.and_then(expect_attrs);
+            if let Some(ids) = attrs.ok().and_then(|attrs| attrs.ids).filter(|(uid, _)| *uid != 0) {
+                return Some(ids);
+            }
+        }
+        None
+    }
+
     /// The path as the server knows it.
     pub(crate) fn path(&self, path: &SharePath) -> Vec<u8> {
         let mut full = Vec::with_capacity(self.root.len() + 1 + path.as_bytes().len());

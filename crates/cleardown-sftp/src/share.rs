@@ -31,6 +31,7 @@ pub struct SftpShare {
     /// As the first connection found it.
     info: SessionInfo,
     capabilities: Capabilities,
+    login: Option<(u32, u32)>,
     transfer: u32,
 }
 
@@ -52,9 +53,13 @@ pub async fn connect(config: Config) -> Result<SftpShare, Error> {
     capabilities.set(Capabilities::HARD_LINKS, extensions.hard_link);
     capabilities.set(Capabilities::COPY, extensions.copy_data);
     capabilities.set(Capabilities::READ_ONLY, session.config.read_only);
+    let login = match &link {
+        Some(link) => link.login_ids(&session.config).await,
+        None => None,
+    };
     let user = session.config.user.clone();
     let info = SessionInfo { dialect: "SFTP 3".into(), signing: cipher.clone(), encryption: cipher, user };
-    Ok(SftpShare { session, info, capabilities, transfer })
+    Ok(SftpShare { session, info, capabilities, login, transfer })
 }
 
 impl SftpShare {
@@ -205,6 +210,10 @@ impl Drop for SftpShare {
 impl Share for SftpShare {
     fn session(&self) -> SessionInfo {
         self.info.clone()
+    }
+
+    fn login_ids(&self) -> Option<(u32, u32)> {
+        self.login
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -180,6 +180,11 @@ pub enum Event {
 pub trait Share: Send + Sync + 'static {
     /// What the two ends agreed on.
     fn session(&self) -> SessionInfo;
+    /// The server's numeric ids (owner, group) of the user who is logged on, where they are known: the drive shows that
+    /// user's files as its owner's.
+    fn login_ids(&self) -> Option<(u32, u32)> {
+        None
+    }
     /// What can be done here.
     fn capabilities(&self) -> Capabilities;
     /// The largest read or write that travels as one request; larger ones are split by the provider.

@@ -189,7 +189,7 @@ fn run(dir: &Path, port: u16) -> io::Result<Group> {
             .stdout(log.try_clone()?)
             .stderr(log),
     )?;
-    wait_for_port(port, &mut group, Duration::from_secs(20))
+    wait_for_port(port, &mut group, Duration::from_secs(60))
         .map_err(|error| io::Error::other(format!("{error}: {}", last_words(dir))))?;
     Ok(group)
 }

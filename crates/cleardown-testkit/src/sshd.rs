@@ -15,6 +15,9 @@ use crate::process::{Group, free_port, wait_for_port};
 /// `nobody` and `nogroup`.
 const NOBODY: u32 = 65_534;
 
+/// How long starting may take on a machine that is busy.
+const STARTING: Duration = Duration::from_secs(60);
+
 /// How to run sshd.
 #[derive(Clone, Debug, Default)]
 pub struct SshdOptions {
@@ -215,7 +218,11 @@ fn run(dir: &Path, port: u16) -> io::Result<Group> {
     command.arg("-D").arg("-e").arg("-f").arg(dir.join("sshd_config"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     let mut group = Group::spawn(&mut command)?;
-    wait_for_port(port, &mut group, Duration::from_secs(10))?;
+    wait_for_port(port, &mut group, STARTING).map_err(|error| {
+        let log = fs::read_to_string(dir.join("log")).unwrap_or_default();
+        let last: Vec<&str> = log.lines().rev().take(5).collect();
+        io::Error::other(format!("{error}: {}", last.join("; ")))
+    })?;
     Ok(group)
 }
 

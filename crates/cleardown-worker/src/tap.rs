@@ -86,6 +86,9 @@ impl Share for Tap {
     fn session(&self) -> SessionInfo {
         self.share.session()
     }
+    fn login_ids(&self) -> Option<(u32, u32)> {
+        self.share.login_ids()
+    }
     fn capabilities(&self) -> Capabilities {
         self.share.capabilities()
     }

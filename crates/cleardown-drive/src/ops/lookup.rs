@@ -166,8 +166,10 @@ impl Inner {
     /// seem to belong to already.
     fn set_attr_of(&self, set: &SetattrIn) -> Answer<SetAttr> {
         let ids = self.capabilities().contains(Capabilities::IDS);
-        let owner = |wanted: Option<u32>, ours: u32| match wanted {
+        let login = self.share.login_ids();
+        let owner = |wanted: Option<u32>, login: Option<u32>, ours: u32| match wanted {
             Some(id) if !ids && id == ours => Ok(None),
+            Some(id) if id == ours => Ok(login.or(wanted)),
             Some(_) if !ids => Err(Errno(libc::EPERM)),
             other => Ok(other),
         };
@@ -180,8 +182,8 @@ impl Inner {
         Ok(SetAttr {
             size: set.size,
             mode: set.mode.map(|mode| mode & 0o7777),
-            uid: owner(set.uid, self.options.uid)?,
-            gid: owner(set.gid, self.options.gid)?,
+            uid: owner(set.uid, login.map(|ids| ids.0), self.options.uid)?,
+            gid: owner(set.gid, login.map(|ids| ids.1), self.options.gid)?,
             accessed: time(set.atime),
             modified: time(set.mtime),
             created: None,

@@ -190,7 +190,7 @@ impl Inner {
     }
 
     pub(crate) fn fuse_attr(&self, attr: &Attr, ino: u64) -> cleardown_fuse::Attr {
-        to_fuse(attr, ino, &self.options, self.capabilities())
+        to_fuse(attr, ino, &self.options, self.capabilities(), self.share.login_ids())
     }
 
     /// The server has (or has made) this name: enters it, counts the look-up, and says so.

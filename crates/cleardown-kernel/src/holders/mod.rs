@@ -98,7 +98,9 @@ fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<
             stuck.insert(pid);
         }
     }
-    for (target, mount, pid) in scope.other_mounts(&table) {
+    // A namespace whose process has ended meanwhile has most likely gone with it.
+    let is_there = |pid: u32| pid == 0 || process::is_user_process(pid);
+    for (target, mount, pid) in scope.other_mounts(&table).into_iter().filter(|(.., pid)| is_there(*pid)) {
         let program = if pid == 0 { "mount".into() } else { process::program(pid) };
         let user = if pid == 0 { users.name(0) } else { process::user(pid, &users) };
         let path = mount.at.display().to_string();

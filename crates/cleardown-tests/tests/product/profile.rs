@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::Instant;
 
-use cleardown_tests::{Stage, Who, eventually, is_mounted, on_every_stage};
+use cleardown_tests::{Stage, Who, eventually, is_mounted, on_every_stage, programs_folder};
 
 on_every_stage!(a_remembered_drive_comes_back, forgetting);
 
@@ -71,6 +71,27 @@ fn a_dead_server_delays_no_other() {
     assert!(started.elapsed().as_secs() < 8, "the dead one must not delay it");
     assert!(restoring.answer().code != 0);
     machine.end("z:");
+}
+
+/// At login the server may not be there yet.
+#[test]
+fn a_drive_comes_back_when_its_server_does() {
+    cleardown_tests::needs_root!();
+    for protocol in [cleardown_tests::Protocol::Smb, cleardown_tests::Protocol::Sftp] {
+        let Stage { machine, mut server } = Stage::new(protocol, Who::User);
+        machine.map_with("z:", &server, &["--remember"]).ok();
+        machine.end("z:");
+        cleardown_tests::kill(machine.daemon());
+        server.kill();
+        let mut login = machine.program(programs_folder().join("cleardownd"));
+        login.args(["--restore", "--runtime-dir"]).arg(machine.path("run"));
+        let _daemon = cleardown_tests::Running::start(login);
+        eventually("it runs", || !machine.processes().is_empty());
+        assert_ne!(machine.status("z:"), "connected");
+        server.restart();
+        eventually("it is back", || machine.status("z:") == "connected");
+        machine.end("z:");
+    }
 }
 
 /// The profile's file of a name.
