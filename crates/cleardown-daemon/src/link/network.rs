@@ -101,7 +101,8 @@ impl Actor {
             return;
         };
         let entry = &self.record.spec.entry;
-        let wanted = net::plan(&interface, &entry.network, &kernels(&agreed, &entry.device), &[], None);
+        let (ways, agreed) = (ways(&agreed), kernels(&agreed, &entry.device));
+        let wanted = net::plan(&interface, &entry.network, &agreed, &ways, None);
         let new: Vec<Change> = wanted
             .into_iter()
             .filter(|change| !matches!(change, Change::Interface { .. } | Change::Dns(_)))
@@ -126,19 +127,19 @@ impl Actor {
 
 /// Looks which way the tunnel's own packets take now, makes the interface, and plans.
 fn make(network: &Network, device: &Device, agreed: &Agreed) -> Result<(Tun, Vec<Change>)> {
-    let ways: Vec<Path> = agreed
-        .server
-        .into_iter()
-        .filter_map(|server| {
-            Path::to(server).inspect_err(|e| tracing::warn!(%e, "looking up a route")).ok()?
-        })
-        .collect();
+    let ways = ways(agreed);
     let tun = Tun::create(NAME)?;
     let wants_names =
         !network.dns.is_empty() || !network.search.is_empty() || (network.peer_dns && !agreed.dns.is_empty());
     let method = wants_names.then(|| Method::of_this_machine(PATIENCE));
     let changes = net::plan(tun.interface(), network, &kernels(agreed, device), &ways, method);
     Ok((tun, changes))
+}
+
+/// Which way the tunnel's own packets take now.
+fn ways(agreed: &Agreed) -> Vec<Path> {
+    let way = |server| Path::to(server).inspect_err(|e| tracing::warn!(%e, "looking up a route")).ok()?;
+    agreed.server.into_iter().filter_map(way).collect()
 }
 
 /// What was agreed on, in the kernel's words.

@@ -124,3 +124,36 @@ fn the_way_to_an_address_is_told_without_sending() {
     let alone = cleardown_testkit::Namespace::new();
     alone.run(|| assert_eq!(Path::to(SERVER.parse().unwrap()).unwrap(), None, "no route at all"));
 }
+
+/// ICMPv6's router advertisement (RFC 4861, section 4.2) to all nodes, from a router that wants to be everybody's for
+/// half an hour.
+fn advertisement() -> Vec<u8> {
+    let source: std::net::Ipv6Addr = "fe80::2".parse().unwrap();
+    let all_nodes: std::net::Ipv6Addr = "ff02::1".parse().unwrap();
+    let mut icmp = vec![134, 0, 0, 0, 64, 0, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0, 0];
+    let pseudo = [&source.octets()[..], &all_nodes.octets(), &[0, 0, 0, 16, 0, 0, 0, 58], &icmp].concat();
+    let sum: u32 = pseudo.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    icmp[2..4].copy_from_slice(&(!u16::try_from(folded).unwrap()).to_be_bytes());
+    let header = [0x60, 0, 0, 0, 0, 16, 58, 255];
+    [&header[..], &source.octets(), &all_nodes.octets(), &icmp].concat()
+}
+
+#[test]
+fn a_peer_does_not_make_itself_our_router() {
+    at_the_near_end(|cable| {
+        for (accept, routers) in [(None, 0), (Some("1"), 1)] {
+            let (tun, changes) = planned(&Network::default(), &agreed());
+            apply_all(&changes, PATIENCE).unwrap();
+            if let Some(accept) = accept {
+                // What would happen otherwise.
+                std::fs::write("/proc/sys/net/ipv6/conf/cd0/accept_ra", accept).unwrap();
+            }
+            let packet = advertisement();
+            assert_eq!(rustix::io::write(&tun, &packet).unwrap(), packet.len());
+            let defaults = cable.near.ip(&["-6", "route", "show", "default", "dev", "cd0"]);
+            assert_eq!(defaults.lines().count(), routers, "{defaults}");
+            revert_all(&changes, PATIENCE);
+        }
+    });
+}
