@@ -10,6 +10,8 @@ use crate::run::{Outcome, failed, step};
 /// A program, and the Debian package that brings it.
 const NEEDED: &[(&str, &str)] = &[
     ("smbd", "samba"),
+    ("wireguard-go", "wireguard-go"),
+    ("wg", "wireguard-tools"),
     ("smbclient", "smbclient"),
     ("sshd", "openssh-server"),
     ("ssh-keygen", "openssh-client"),

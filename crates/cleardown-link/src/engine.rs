@@ -13,7 +13,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::line::Line;
@@ -42,6 +42,8 @@ pub enum Order {
     Interface(OwnedFd),
     /// End it politely; what is not done by the moment is left.
     HangUp(Instant),
+    /// Bring [`Traffic::handshake`] up to date, and say so.
+    Refresh(oneshot::Sender<()>),
 }
 
 /// What a link tells its owner.
@@ -55,6 +57,11 @@ pub enum Report {
     DeviceConnected(String),
     /// The protocol's news, except its end.
     Ppp(session::Event),
+    /// A tunnel's first handshake is done.
+    TunnelUp {
+        /// The longest datagram that it takes.
+        mtu: u16,
+    },
     /// The protocol is over, and the modem is being brought to rest.
     Resetting,
     /// The last word.

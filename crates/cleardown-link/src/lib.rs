@@ -2,7 +2,8 @@
 //!
 //! [`ppp`] is the protocol: pure machines that take bytes and the time, and give bytes, events and the next
 //! deadline. [`hdlc`] frames it for asynchronous lines (RFC 1662), [`modem`] brings such a line up and proves that it
-//! is free again, [`line`] opens it. [`engine`] is a link at work, [`peer`] the other end of one.
+//! is free again, [`line`] opens it. [`engine`] is a link at work, [`peer`] the other
+//! end of one. [`wireguard`] is the engine of another kind of link.
 
 pub mod engine;
 pub mod fcs;
@@ -13,5 +14,6 @@ pub mod modem;
 pub mod peer;
 mod plan;
 pub mod ppp;
+pub mod wireguard;
 
 pub use job::Job;

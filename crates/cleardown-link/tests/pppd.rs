@@ -5,6 +5,8 @@
     reason = "a test may fail at once, and says when it is skipped"
 )]
 
+mod common;
+
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -163,56 +165,12 @@ async fn right_and_wrong_password(auth: &str, checks: bool) {
     }
 }
 
-/// One ICMP echo through the link: the interface is a socket pair, and the datagram is made by hand.
+/// One ICMP echo through the link, whose interface is a socket pair.
 async fn ping(link: &Link) {
     let (ours, theirs) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
     link.orders.send(Order::Interface(theirs)).await.unwrap();
-    let request = echo_request();
-    let reply = tokio::task::spawn_blocking(move || {
-        rustix::net::sockopt::set_socket_timeout(
-            &ours,
-            rustix::net::sockopt::Timeout::Recv,
-            Some(Duration::from_secs(1)),
-        )
-        .unwrap();
-        let mut buffer = [0; 2000];
-        for _ in 0..30 {
-            rustix::io::write(&ours, &request).unwrap();
-            // Other datagrams may come first (IPv6's neighbours speak unasked).
-            while let Ok(length) = rustix::io::read(&ours, &mut buffer) {
-                if buffer[0] == 0x45 && buffer[20] == 0 {
-                    return buffer[..length].to_vec();
-                }
-            }
-        }
-        panic!("no echo came back");
-    });
-    let reply = reply.await.unwrap();
-    assert_eq!(&reply[12..20], &[THEIRS.octets(), OURS.octets()].concat()[..]);
-    assert_eq!(&reply[24..], b"\x12\x34\x00\x01cleardown");
-}
-
-fn echo_request() -> Vec<u8> {
-    let mut icmp = b"\x08\0\0\0\x12\x34\x00\x01cleardown".to_vec();
-    let sum = checksum(&icmp);
-    icmp[2..4].copy_from_slice(&sum);
-    let mut ip = vec![0x45, 0, 0, (20 + icmp.len()) as u8, 0, 1, 0x40, 0, 64, 1, 0, 0];
-    ip.extend_from_slice(&OURS.octets());
-    ip.extend_from_slice(&THEIRS.octets());
-    let sum = checksum(&ip);
-    ip[10..12].copy_from_slice(&sum);
-    ip.extend_from_slice(&icmp);
-    ip
-}
-
-fn checksum(bytes: &[u8]) -> [u8; 2] {
-    let word = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
-    let mut sum: u32 = bytes.chunks(2).map(word).sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    (!(sum as u16)).to_be_bytes()
+    common::ping(ours, OURS, THEIRS).await;
 }
 
 #[tokio::test]

@@ -153,7 +153,13 @@ impl Worker {
         let reply = match request {
             Request::Connect(wish) => self.connect(wish, descriptors).await?,
             Request::Serve(how) => self.serve(how, descriptors).await?,
-            Request::Status => Reply::Status(Box::new(self.carry().status())),
+            Request::Status => {
+                let carry = self.carry();
+                if let Carry::Link(link) = &carry {
+                    link.refresh().await;
+                }
+                Reply::Status(Box::new(carry.status()))
+            }
             Request::Quiesce { on } => {
                 let carry = self.carry();
                 carry.served().ok_or_else(|| out_of_turn("quiesce", &carry))?.drive.quiesce(on);

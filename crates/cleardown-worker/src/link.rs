@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use cleardown_core::link::RasState;
+use cleardown_core::link::{Device, RasState};
 use cleardown_core::{Code, Error, Result};
 use cleardown_link::Job;
 use cleardown_link::engine::{End, Order, Report, Talk, Traffic};
@@ -22,6 +22,8 @@ use crate::dial::was_asked_for;
 const LATECOMERS: Duration = Duration::from_secs(1);
 /// What the engine may take beyond its deadline to say its last word.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// How long a refreshed status may take.
+const REFRESH: Duration = Duration::from_millis(100);
 /// How often an idle time is looked at, in its own parts.
 const IDLE_PARTS: u32 = 8;
 
@@ -138,6 +140,16 @@ impl Link {
         }
     }
 
+    /// Asks the engine for what it does not tell by itself.
+    pub(crate) async fn refresh(&self) {
+        let (done, refreshed) = tokio::sync::oneshot::channel();
+        if matches!(self.wish.entry.device, Device::WireGuard { .. })
+            && self.orders.try_send(Order::Refresh(done)).is_ok()
+        {
+            let _ = tokio::time::timeout(REFRESH, refreshed).await;
+        }
+    }
+
     pub(crate) fn status(&self) -> LinkStatus {
         let now = self.now.borrow();
         LinkStatus {
@@ -193,6 +205,10 @@ impl Link {
             Report::DeviceConnected(words) => {
                 self.now.send_modify(|now| now.words = words);
                 self.enter(RasState::DeviceConnected, tell);
+            }
+            Report::TunnelUp { mtu } => {
+                self.now.send_modify(|now| now.agreed.mtu = mtu);
+                self.settle(tell);
             }
             Report::Ppp(event) => self.hear_ppp(event, latecomers, tell),
             Report::Resetting => self.enter(RasState::WaitForModemReset, tell),

@@ -167,6 +167,8 @@ impl Pump {
         match order {
             Some(Order::Interface(tun)) => self.tun = interface(tun).ok(),
             Some(Order::HangUp(limit)) => self.hang_up(limit),
+            // PPP shakes no hands.
+            Some(Order::Refresh(done)) => drop(done),
             None => {
                 self.orders = None;
                 if self.limit.is_none() {

@@ -38,7 +38,6 @@ impl Traffic {
         self.sent.fetch_add(octets as u64, Ordering::Relaxed);
     }
 
-    #[expect(dead_code, reason = "tunnels come next")]
     pub(crate) fn set_handshake(&self, at: Option<Instant>) {
         *self.handshake.lock() = at;
     }
