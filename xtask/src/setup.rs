@@ -50,17 +50,20 @@ pub(crate) fn setup() -> Outcome {
             apt(&args)
         })?;
     }
-    allow_fuse();
+    allow_devices();
     Ok(())
 }
 
-/// Debian gives everybody /dev/fuse; a bare container may have it for root only, or not at all.
-fn allow_fuse() {
-    let device = Path::new("/dev/fuse");
-    if !device.exists() {
-        let _ = Command::new("mknod").args(["/dev/fuse", "c", "10", "229"]).status();
+/// Debian gives everybody /dev/fuse and /dev/net/tun; a bare container may have them for root only, or not at all.
+fn allow_devices() {
+    for (path, minor) in [("/dev/fuse", "229"), ("/dev/net/tun", "200")] {
+        let device = Path::new(path);
+        if !device.exists() {
+            let _ = fs::create_dir_all("/dev/net");
+            let _ = Command::new("mknod").args([path, "c", "10", minor]).status();
+        }
+        let _ = fs::set_permissions(device, fs::Permissions::from_mode(0o666));
     }
-    let _ = fs::set_permissions(device, fs::Permissions::from_mode(0o666));
 }
 
 fn apt(args: &[&str]) -> Outcome {

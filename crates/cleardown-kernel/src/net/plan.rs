@@ -132,7 +132,12 @@ fn name_servers(
     resolving: Option<Method>,
     takes_all: bool,
 ) -> Option<Dns> {
-    let told = agreed.dns.iter().filter(|_| network.peer_dns);
+    // A broken peer tells 0.0.0.0, a hostile one this machine itself.
+    let sensible = |server: &&IpAddr| {
+        let server = server.to_canonical();
+        !server.is_unspecified() && !server.is_loopback() && !server.is_multicast()
+    };
+    let told = agreed.dns.iter().filter(|_| network.peer_dns).filter(sensible);
     let mut servers: Vec<IpAddr> = Vec::new();
     for server in network.dns.iter().chain(told) {
         if !servers.contains(server) {
@@ -251,6 +256,16 @@ mod tests {
         assert!(lines[2].starts_with("dns"));
         let larger = Network { mtu: Some(9000), ..Network::default() };
         assert_eq!(shown(&larger, &ppp(), &[])[0], "mtu 1500", "the peer takes no more");
+    }
+
+    #[test]
+    fn a_peer_names_no_nonsense_as_name_server() {
+        let nonsense = ["0.0.0.0", "127.0.0.1", "::", "::ffff:127.0.0.1", "ff02::1", "224.0.0.1"];
+        let dns = nonsense.iter().chain(&["10.0.0.53"]).map(|server| server.parse().unwrap()).collect();
+        let lines = shown(&Network::default(), &Agreed { dns, ..ppp() }, &[]);
+        assert_eq!(lines[3], "dns [10.0.0.53] [] false");
+        let own = Network { dns: vec!["127.0.0.1".parse().unwrap()], peer_dns: false, ..Network::default() };
+        assert_eq!(shown(&own, &ppp(), &[])[3], "dns [127.0.0.1] [] false", "the user may");
     }
 
     #[test]

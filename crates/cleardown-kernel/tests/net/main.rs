@@ -1,5 +1,9 @@
 //! Links as the kernel has them, each test in network namespaces of its own.
-#![allow(clippy::unwrap_used, reason = "a test may fail at once")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may fail at once, or say that it is skipped"
+)]
 
 mod crash;
 mod foreign;
@@ -54,9 +58,17 @@ fn die(tun: Tun) {
     assert!(interface.wait_gone(PATIENCE).unwrap());
 }
 
+fn has_tun() -> bool {
+    let has = std::path::Path::new("/dev/net/tun").exists();
+    if !has {
+        eprintln!("SKIPPED: needs /dev/net/tun");
+    }
+    has
+}
+
 /// Runs at the near end of a cable, and demands that nothing of it is left there.
 fn at_the_near_end(test: impl FnOnce(&Cable) + Send) {
-    if cleardown_testkit::Namespace::available() {
+    if cleardown_testkit::Namespace::available() && has_tun() {
         let cable = Cable::new();
         let before = cable.near.snapshot();
         cable.near.run(|| {
