@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use cleardown_core::{Error, Result};
 use cleardown_kernel::Process;
@@ -46,6 +47,21 @@ pub(crate) fn start_as(spawner: &dyn Spawner, id: &str, path: &Path, user: Optio
         }
     }
 }
+
+/// Kills a worker that has closed the conversation, unless it is us who are about to end: then the conversations end
+/// first, and what is spawned here is never run.
+pub(crate) fn kill_silent(worker: &Worker) {
+    let identity = worker.process.identity();
+    tokio::spawn(async move {
+        tokio::time::sleep(LAST_GASP).await;
+        if let Ok(Some(process)) = Process::open(identity) {
+            let _ = process.signal(rustix::process::Signal::KILL);
+        }
+    });
+}
+
+/// How long a worker may live without the conversation.
+const LAST_GASP: Duration = Duration::from_millis(200);
 
 /// Starts our own executable in its other role.
 pub(crate) struct OwnExecutable;

@@ -17,7 +17,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::{Actor, Happening, Work};
 use crate::manager::{self, Kept};
-use crate::supervisor::Worker;
+use crate::supervisor::{self, Worker};
 
 /// How long one request to a server may take once connected.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -227,9 +227,7 @@ impl Actor {
         let Some(event) = event else {
             // It has closed the conversation: it is dying, or it must.
             self.worker_is_silent = true;
-            if let Some(worker) = &self.worker {
-                let _ = worker.process.signal(Signal::KILL);
-            }
+            self.worker.iter().for_each(supervisor::kill_silent);
             return Happening::Nothing;
         };
         match event {

@@ -74,6 +74,8 @@ pub(super) struct Actor {
     /// Kept so that the interface does not die with the worker.
     pub(super) tun: Option<Tun>,
     pub(super) agreed: Option<Agreed>,
+    /// What was reported last: the state, in which attempt, and whether it failed.
+    reported: Option<(RasState, u32, bool)>,
     /// Somebody has asked for the end.
     end_wanted: bool,
 }
@@ -176,6 +178,7 @@ impl Actor {
             next_caller: 1,
             tun: None,
             agreed: None,
+            reported: None,
             end_wanted: false,
         }
     }
@@ -278,7 +281,7 @@ impl Actor {
             Happening::AgreedAnew(agreed) => {
                 self.note_agreed(*agreed);
                 self.jobs.push_back(Job::Again);
-                self.next_job().await;
+                self.next_job();
             }
             Happening::Planned(planned) => self.planned(planned).await,
             Happening::Applied(done) => self.applied(done).await,
@@ -309,7 +312,7 @@ impl Actor {
                 self.feed(Event::WorkerExited).await;
             }
         }
-        self.next_job().await;
+        self.next_job();
     }
 
     fn note_agreed(&mut self, agreed: Agreed) {
@@ -331,7 +334,7 @@ impl Actor {
     }
 
     /// The machine is in a new state, of which no worker tells.
-    fn report_state(&self, before: State) {
+    fn report_state(&mut self, before: State) {
         match self.machine.state() {
             State::Connected => self.report_ras(RasState::Connected),
             State::Pausing => self.report_ras(RasState::Disconnected),
@@ -360,9 +363,17 @@ impl Actor {
         }
     }
 
-    /// Reports a state of RAS to everybody who waits.
-    pub(super) fn report_ras(&self, state: RasState) {
+    /// Reports a state of RAS, once, to everybody who waits; a failure in the state in which it happened.
+    pub(super) fn report_ras(&mut self, state: RasState) {
         let failed = self.machine.reason().filter(|_| state == RasState::Disconnected && !self.end_wanted);
+        let state = match failed.map(|error| &error.kind) {
+            Some(ErrorKind::Link { during, .. }) => *during,
+            _ => state,
+        };
+        let news = Some((state, self.machine.attempt(), failed.is_some()));
+        if std::mem::replace(&mut self.reported, news) == news {
+            return;
+        }
         let ras = RasProgress {
             handle: self.handle.spec.handle,
             state,

@@ -11,6 +11,7 @@ use cleardown_ipc::{Caller, ProgressSink, Secret};
 
 use super::actor;
 use super::handle::{LinkHandle, What};
+use super::network;
 use super::spec::LinkSpec;
 use crate::context::Context;
 
@@ -52,6 +53,8 @@ pub(crate) async fn dial(
         }
     }
     free_device(context, &entry)?;
+    // Before anybody's telephone rings.
+    network::permitted()?;
     // What root dials in a user's instance is that user's.
     let owner = if context.rules.system { caller.uid } else { context.rules.me };
     let spec = LinkSpec::new(entry, owner, request.timeout_ms);

@@ -12,7 +12,7 @@ use cleardown_worker::control::Agreed;
 use futures_util::FutureExt;
 use ipnet::IpNet;
 
-use super::actor::{Actor, Happening};
+use super::actor::{Actor, Happening, Work};
 use crate::context::Context;
 
 /// What the kernel names our interfaces.
@@ -35,13 +35,17 @@ pub(super) enum Job {
 
 impl Actor {
     /// Begins the next job, when none is under way.
-    pub(super) async fn next_job(&mut self) {
-        if self.job.is_some() {
-            return;
+    pub(super) fn next_job(&mut self) {
+        while self.job.is_none() {
+            let Some(job) = self.jobs.pop_front() else { return };
+            self.job = self.begin(job);
         }
-        let Some(job) = self.jobs.pop_front() else { return };
+    }
+
+    /// Begins a job; none when it has nothing to do.
+    fn begin(&mut self, job: Job) -> Option<Work> {
         let changes = self.record.changes.clone();
-        self.job = Some(match job {
+        Some(match job {
             Job::Make => {
                 let (entry, agreed) =
                     (self.record.spec.entry.clone(), self.agreed.clone().unwrap_or_default());
@@ -71,7 +75,7 @@ impl Actor {
                 }))
             }
             .boxed(),
-        });
+        })
     }
 
     pub(super) async fn planned(&mut self, planned: Result<Box<(Tun, Vec<Change>)>>) {
@@ -96,10 +100,11 @@ impl Actor {
     }
 
     /// Addresses that came later (IPv6 after IPv4). What is gone again stays until the end: it does no harm.
-    fn again(&mut self) {
-        let (Some(interface), Some(agreed)) = (self.record.interface.clone(), self.agreed.clone()) else {
-            return;
-        };
+    fn again(&mut self) -> Option<Work> {
+        if self.machine.state().is_ending() {
+            return None;
+        }
+        let (interface, agreed) = (self.record.interface.clone()?, self.agreed.clone()?);
         let entry = &self.record.spec.entry;
         let (ways, agreed) = (ways(&agreed), kernels(&agreed, &entry.device));
         let wanted = net::plan(&interface, &entry.network, &agreed, &ways, None);
@@ -109,11 +114,11 @@ impl Actor {
             .filter(|change| !self.record.changes.contains(change))
             .collect();
         if new.is_empty() {
-            return;
+            return None;
         }
         self.record.changes.extend(new.iter().cloned());
         self.write_record();
-        self.job = Some(
+        Some(
             async move {
                 if let Ok(Err(error)) = blocking(move || net::apply_all(&new, PATIENCE)).await {
                     tracing::warn!(%error, "addresses that were agreed on later");
@@ -121,8 +126,24 @@ impl Actor {
                 Happening::Nothing
             }
             .boxed(),
-        );
+        )
     }
+}
+
+/// Whether this process may change the network.
+///
+/// # Errors
+/// [`ErrorKind::NotPermitted`].
+pub(super) fn permitted() -> Result<()> {
+    const CAP_NET_ADMIN: u32 = 12;
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or_default();
+    if effective >> CAP_NET_ADMIN & 1 == 1 {
+        return Ok(());
+    }
+    let what = "dialling by this daemon, which may not change the network; the system's daemon may";
+    Err(ErrorKind::NotPermitted(what.into()).into())
 }
 
 /// Looks which way the tunnel's own packets take now, makes the interface, and plans.

@@ -74,7 +74,7 @@ impl Actor {
                 }
             }
         }
-        self.next_job().await;
+        self.next_job();
         None
     }
 

@@ -7,11 +7,10 @@ use cleardown_core::life::link::{Event, LineEnd};
 use cleardown_core::{Error, ErrorKind, Result};
 use cleardown_worker::control::{self, Client, Dial, LinkEnd, Reply, Request};
 use futures_util::FutureExt;
-use rustix::process::Signal;
 
 use super::actor::{Actor, Happening, Work};
 use super::perform::SLACK;
-use crate::supervisor::Worker;
+use crate::supervisor::{self, Worker};
 
 impl Actor {
     /// Takes a worker into service.
@@ -135,9 +134,7 @@ impl Actor {
         let Some(event) = event else {
             // It has closed the conversation: it is dying, or it must.
             self.worker_is_silent = true;
-            if let Some(worker) = &self.worker {
-                let _ = worker.process.signal(Signal::KILL);
-            }
+            self.worker.iter().for_each(supervisor::kill_silent);
             return Happening::Nothing;
         };
         match event {

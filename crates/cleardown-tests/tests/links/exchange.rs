@@ -38,7 +38,7 @@ impl Exchange {
         exchange
     }
 
-    fn line(&self) -> PathBuf {
+    pub(crate) fn line(&self) -> PathBuf {
         self.machine.path("line")
     }
 

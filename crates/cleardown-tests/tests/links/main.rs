@@ -5,4 +5,5 @@
 mod ending;
 mod exchange;
 mod making;
+mod modems;
 mod surviving;

@@ -65,3 +65,23 @@ fn a_link_that_is_dialled_twice_stays_until_the_second_hang_up() {
     // Whoever ends it ends it for all.
     exchange.end_proven();
 }
+
+#[test]
+fn links_that_others_made_are_listed_and_left_alone() {
+    needs_root!();
+    let exchange = Exchange::new(&[]);
+    let namespace = exchange.machine.namespace();
+    namespace.ip(&["tuntap", "add", "tun7", "mode", "tun"]);
+    namespace.ip(&["address", "add", "10.77.0.1/24", "dev", "tun7"]);
+    exchange.dial();
+    let list = exchange.machine.list();
+    let foreign: Vec<_> = list.iter().filter(|c| c["link"]["foreign"] == true).collect();
+    assert_eq!(foreign.len(), 1, "{list:?}");
+    assert_eq!(
+        (&foreign[0]["name"], &foreign[0]["link"]["addresses"][0]),
+        (&"tun7".into(), &"10.77.0.1/24".into())
+    );
+    assert_ne!(exchange.machine.run(&["end", "tun7"]).code, 0);
+    exchange.end(&[]).ok();
+    assert!(namespace.ip(&["link", "show", "tun7"]).contains("tun7"));
+}

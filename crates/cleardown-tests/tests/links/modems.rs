@@ -1,0 +1,128 @@
+//! Links over a modem, which has to be at rest whatever happens.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cleardown_testkit::hayes::{CallResult, Hayes, Modem};
+use cleardown_tests::{eventually, kill, needs_root};
+
+use crate::exchange::Exchange;
+
+/// A modem, whose calls the exchange's peer answers.
+struct Telephone {
+    exchange: Exchange,
+    modem: Hayes,
+}
+
+impl Telephone {
+    fn new() -> Telephone {
+        let modem = Hayes::start(Modem::default()).unwrap();
+        let exchange = Exchange::new(&[]);
+        let entry = format!(
+            "name = \"office\"\nuser = \"eve\"\n[device]\ntype = \"modem\"\nport = \"{}\"\nnumber = \"555-1234\"\n",
+            modem.port().display()
+        );
+        exchange.machine.file("config/phonebook/office.toml", entry);
+        Telephone { exchange, modem }
+    }
+
+    /// Dials, and puts the call through.
+    fn dial(&self) {
+        let args = self.exchange.dial_args();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let dialling = self.exchange.machine.start(&args);
+        put_through(self.modem.call(Duration::from_secs(30)).expect("a call"), self.exchange.line());
+        dialling.answer().ok();
+    }
+}
+
+/// Joins a call with the peer's line, both ways, until one of them ends.
+fn put_through(call: UnixStream, line: PathBuf) {
+    let line = UnixStream::connect(line).unwrap();
+    for (mut from, mut to) in [(call.try_clone().unwrap(), line.try_clone().unwrap()), (line, call)] {
+        std::thread::spawn(move || {
+            let mut octets = [0; 4096];
+            while let Ok(length @ 1..) = from.read(&mut octets) {
+                if to.write_all(&octets[..length]).is_err() {
+                    break;
+                }
+            }
+            let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+        });
+    }
+}
+
+#[test]
+fn a_modem_is_dialled_used_and_answers_again() {
+    needs_root!();
+    let telephone = Telephone::new();
+    telephone.dial();
+    let listed = telephone.exchange.connection().unwrap();
+    assert_eq!((&listed["remote"], &listed["link"]["device_type"]), (&"555-1234".into(), &"modem".into()));
+    assert!(telephone.exchange.reaches_peer());
+    let answer = telephone.exchange.end(&[]).ok();
+    let proof = &answer.json()["ended"][0]["proof"];
+    assert_eq!((&proof["device_answers"], &proof["peer_acknowledged"]), (&true.into(), &true.into()));
+    assert!(telephone.modem.is_at_rest(), "{:?}", telephone.modem.history());
+    telephone.exchange.nothing_is_left();
+}
+
+#[test]
+fn a_busy_line_is_said_so_and_the_modem_is_at_rest() {
+    needs_root!();
+    let telephone = Telephone::new();
+    telephone.modem.behave(Modem { result: CallResult::Busy, ..Modem::default() });
+    let answer = telephone.exchange.try_dial();
+    assert_ne!(answer.code, 0);
+    answer.says("676");
+    assert!(telephone.modem.is_at_rest(), "{:?}", telephone.modem.history());
+    telephone.exchange.nothing_is_left();
+}
+
+#[test]
+fn the_modem_of_a_killed_worker_is_brought_to_rest() {
+    needs_root!();
+    let telephone = Telephone::new();
+    telephone.dial();
+    let worker = telephone.exchange.connection().unwrap()["worker_pid"].as_i64().unwrap();
+    kill(i32::try_from(worker).unwrap());
+    eventually("the link is over", || !telephone.exchange.is_listed());
+    assert!(telephone.modem.is_at_rest(), "{:?}", telephone.modem.history());
+    telephone.exchange.nothing_is_left();
+    telephone.dial();
+    telephone.exchange.end_proven();
+}
+
+#[test]
+fn a_wedged_modem_is_reported_as_not_reset() {
+    needs_root!();
+    let telephone = Telephone::new();
+    telephone.dial();
+    telephone.modem.wedge(true);
+    let answer = telephone.exchange.end(&["--timeout", "4"]).exits(3);
+    let ended = &answer.json()["ended"][0];
+    assert_eq!(ended["proof"]["device_answers"], false, "{answer}");
+    assert_eq!(ended["proof"]["interface_gone"], true, "{answer}");
+    let unproven = ended["unproven"].as_array().unwrap();
+    assert!(unproven.contains(&"the device answers again".into()), "{answer}");
+    telephone.exchange.nothing_is_left();
+    // Switched off and on.
+    telephone.modem.wedge(false);
+    assert!(fs::exists(telephone.modem.port()).unwrap());
+}
+
+#[test]
+fn a_lost_carrier_ends_the_link() {
+    needs_root!();
+    let telephone = Telephone::new();
+    telephone.dial();
+    telephone.modem.drop_carrier();
+    eventually("the link is over", || !telephone.exchange.is_listed());
+    telephone.exchange.machine.run(&["status", "office"]).says("829");
+    assert!(telephone.modem.is_at_rest(), "{:?}", telephone.modem.history());
+    telephone.exchange.nothing_is_left();
+}
