@@ -1,7 +1,7 @@
 //! Links that others made.
 
 use std::os::fd::OwnedFd;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use cleardown_kernel::net::{ForeignKind, Tun, foreign};
@@ -24,7 +24,8 @@ fn links_of_others_are_listed_with_who_carries_them() {
         // A program is known by its name, so this `sleep` is one that speaks WireGuard.
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("wireguard-go");
-        std::fs::copy("/bin/sleep", &program).unwrap();
+        // Another process copies it: see `install` in the tests of the resolver.
+        assert!(Command::new("cp").arg("/bin/sleep").arg(&program).status().unwrap().success());
         let ours = Tun::create("cd%d").unwrap();
         let held_by = |name: &str, program: &std::path::Path| {
             let tun: OwnedFd = Tun::create(name).unwrap().into();

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use cleardown_kernel::net::dns::Places;
@@ -151,16 +152,19 @@ case $1 in
 esac
 "#;
 
-fn install(home: &Home) {
+/// Another process writes the program: descriptors of ours may be in a child that another test has just forked, and
+/// a file that is being written cannot be executed.
+fn install(home: &Home, text: &str) {
     fs::create_dir_all(home.path("state/interface")).unwrap();
-    fs::write(home.path("resolvconf"), PROGRAM).unwrap();
-    fs::set_permissions(home.path("resolvconf"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(home.path("text"), text).unwrap();
+    let status = Command::new("install").args([home.path("text"), home.path("resolvconf")]).status();
+    assert!(status.unwrap().success());
 }
 
 #[test]
 fn debians_resolvconf_is_asked_where_it_is_in_charge() {
     let home = Home::new();
-    install(&home);
+    install(&home, PROGRAM);
     fs::write(home.conf(), THEIRS).unwrap();
     let Change::Dns(Dns { method, .. }) = home.change() else { unreachable!() };
     assert!(matches!(method, Method::File { .. }), "the file does not come from it: {method:?}");
@@ -178,7 +182,7 @@ fn debians_resolvconf_is_asked_where_it_is_in_charge() {
 #[test]
 fn openresolv_is_asked_where_it_is_installed() {
     let home = Home::new();
-    install(&home);
+    install(&home, PROGRAM);
     fs::write(home.conf(), THEIRS).unwrap();
     let Change::Dns(dns) = home.change() else { unreachable!() };
     let method = Method::Resolvconf { program: home.path("resolvconf"), records: None };
@@ -192,13 +196,14 @@ fn openresolv_is_asked_where_it_is_installed() {
 fn a_program_that_fails_or_hangs_is_an_error() {
     let home = Home::new();
     let Change::Dns(dns) = home.change() else { unreachable!() };
-    for (text, words) in
-        [("echo No space >&2; exit 1", "resolvconf: No space"), ("exec sleep 60", "timed out")]
-    {
-        install(&home);
-        fs::write(home.path("resolvconf"), format!("#!/bin/sh\n{text}\n")).unwrap();
+    let hurry = Duration::from_millis(300);
+    for (text, patience, words) in [
+        ("echo No space >&2; exit 1", PATIENCE, "resolvconf: No space"),
+        ("exec sleep 60", hurry, "timed out"),
+    ] {
+        install(&home, &format!("#!/bin/sh\n{text}\n"));
         let method = Method::Resolvconf { program: home.path("resolvconf"), records: None };
-        let error = Change::Dns(Dns { method, ..dns.clone() }).apply(Duration::from_millis(300)).unwrap_err();
+        let error = Change::Dns(Dns { method, ..dns.clone() }).apply(patience).unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
     }
 }
