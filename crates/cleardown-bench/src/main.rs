@@ -33,7 +33,7 @@ struct Cli {
     /// Rounds; the table shows medians [default: 3].
     #[arg(long)]
     rounds: Option<usize>,
-    /// No round begins that would not be over by then, going by the one before [default: 15, quick: 5].
+    /// After the first round, no contender begins later than this [default: 13, quick: 4].
     #[arg(long)]
     minutes: Option<u64>,
     /// Only these contenders (a part of the name, separated by commas).
@@ -93,18 +93,17 @@ fn run(cli: &Cli) -> io::Result<()> {
     stop::prepare()?;
     let scale = if cli.quick { work::QUICK } else { work::FULL };
     let rounds = cli.rounds.unwrap_or(if cli.quick { 1 } else { 3 });
-    let (start, budget) = (Instant::now(), cli.minutes.unwrap_or(if cli.quick { 5 } else { 15 }));
+    let (start, budget) = (Instant::now(), cli.minutes.unwrap_or(if cli.quick { 4 } else { 13 }));
     let end = start + Duration::from_secs(budget * 60);
     let servers = servers::Servers::start()?;
     tree::prepare(&servers, &scale)?;
     let mut report = report::Report::new(&scale);
     for round in 1..=rounds {
-        let begun = Instant::now();
-        one_round(cli, round, &servers, &scale, &mut report)?;
-        report.rounds = round;
-        if begun.elapsed() > end.saturating_duration_since(Instant::now()) {
+        if round > 1 && Instant::now() >= end {
             break;
         }
+        report.rounds = round;
+        one_round(cli, round, end, &servers, &scale, &mut report)?;
     }
     if !cli.no_commands && wanted(&cli.only, "cleardown smb") {
         match ours::commands(&servers, cli.quick) {
@@ -124,11 +123,15 @@ fn wanted(list: &[String], name: &str) -> bool {
 fn one_round(
     cli: &Cli,
     round: usize,
+    end: Instant,
     servers: &servers::Servers,
     scale: &work::Scale,
     report: &mut report::Report,
 ) -> io::Result<()> {
     for contender in contender::all().into_iter().filter(|c| wanted(&cli.only, c.name)) {
+        if round > 1 && Instant::now() >= end {
+            return stop::check();
+        }
         eprintln!("round {round}: {}", contender.name);
         if let Err(error) = measure(&contender, servers, scale, report, |row| wanted(&cli.rows, row)) {
             stop::check()?;
@@ -156,7 +159,7 @@ fn measure(
         if report.is_slow(contender.name, row.name) {
             continue;
         }
-        let result = work::in_child(row.name, &mut mount, servers, scale);
+        let result = work::in_child(row.name, contender.name, &mut mount, servers, scale);
         match &result {
             Ok(m) => eprintln!("  {:<14} {:>8.3} s ({:.3} s until on the server)", row.name, m.app, m.server),
             Err(error) => eprintln!("  {:<14} {error}", row.name),

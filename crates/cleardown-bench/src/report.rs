@@ -14,7 +14,7 @@ use crate::raw;
 use crate::work::{Measured, ROWS, Row, Scale};
 
 /// Seconds that a peer's row may take to be done in every round.
-const LONG: f64 = 8.0;
+const LONG: f64 = 4.0;
 
 /// Everything measured.
 #[derive(Serialize)]
@@ -127,7 +127,7 @@ impl Report {
         let s = &self.scale;
         let mut text = format!(
             "# Benchmark\n\nWritten by `cargo xtask bench`. One Samba and one OpenSSH server over the same tmpfs, on \
-             loopback; {} cores, Linux {}; medians of {} round(s), the contenders in turn.\nEach figure counts until \
+             loopback; {} cores, Linux {}; medians of up to {} rounds, the contenders in turn.\nEach figure counts until \
              the bytes were on the server; in brackets what the application saw, where that differs.\n\nread and \
              write: {} MiB, cold, with fsync; random: 4 KiB blocks of a file of {} MiB; create, read small, delete: \
              {} files of 4 KiB; `ls -l` of {} entries; untar, `git status` and `rm -r`: a tree of {} files.\n\n",

@@ -83,14 +83,17 @@ impl Place<'_> {
     }
 }
 
-/// A row may take this long.
-const DEADLINE: Duration = Duration::from_secs(40);
+/// A row of a peer may take this long; what takes longer is far behind.
+const DEADLINE: Duration = Duration::from_secs(25);
+/// A row of ours.
+const OUR_DEADLINE: Duration = Duration::from_secs(60);
 /// How long data may stay behind after the application went on.
-const BEHIND: Duration = Duration::from_secs(30);
+const BEHIND: Duration = Duration::from_secs(20);
 
 /// Does a row in a child process.
 pub(crate) fn in_child(
     name: &str,
+    contender: &str,
     mount: &mut Mount,
     servers: &Servers,
     scale: &Scale,
@@ -104,7 +107,8 @@ pub(crate) fn in_child(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let end = Instant::now() + DEADLINE;
+    let deadline = if contender.starts_with("cleardown") { OUR_DEADLINE } else { DEADLINE };
+    let end = Instant::now() + deadline;
     while child.try_wait()?.is_none() {
         let stopped = crate::stop::check();
         if Instant::now() >= end || stopped.is_err() {
@@ -113,7 +117,7 @@ pub(crate) fn in_child(
             mount.end();
             child.wait()?;
             stopped?;
-            return Err(io::Error::new(io::ErrorKind::TimedOut, format!("> {} s", DEADLINE.as_secs())));
+            return Err(io::Error::new(io::ErrorKind::TimedOut, format!("> {} s", deadline.as_secs())));
         }
         std::thread::sleep(Duration::from_millis(10));
     }
