@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, unmount,
+};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -228,12 +230,24 @@ fn enter_new(resolv_conf: &Path) {
     unsafe { unshare_unsafe(UnshareFlags::NEWNET | UnshareFlags::NEWNS).unwrap() };
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).unwrap();
+    forget_fuse();
     // Interfaces of the namespace, not of the machine.
     let _ = mount("sysfs", "/sys", "sysfs", MountFlags::empty(), None);
     mount_bind(resolv_conf, RESOLV_CONF).unwrap();
     // Duplicate address detection would make addresses differ from one second to the next.
     for who in ["all", "default"] {
         let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{who}/accept_dad"), "0");
+    }
+}
+
+/// A copy of a FUSE mount would keep the drive of another test alive after its end.
+fn forget_fuse() {
+    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+    let fuse = mounts.lines().filter(|line| {
+        line.split_once(" - ").is_some_and(|(_, what)| what.starts_with("fuse ") || what.starts_with("fuse."))
+    });
+    for at in fuse.filter_map(|line| line.split(' ').nth(4)) {
+        let _ = unmount(at, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
     }
 }
 

@@ -103,7 +103,8 @@ fn write(path: &Path, text: &[u8]) -> io::Result<()> {
 
 fn exchange(path: &Path, old: Option<&Metadata>, text: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let new = path.with_file_name(format!(".{}.cleardown", name.to_string_lossy()));
+    // Daemons in other mount namespaces may share the folder.
+    let new = path.with_file_name(format!(".{}.cleardown-{}", name.to_string_lossy(), std::process::id()));
     let outcome = fill(&new, old, text).and_then(|()| fs::rename(&new, path));
     if outcome.is_err() {
         let _ = fs::remove_file(&new);
