@@ -310,7 +310,7 @@ fn a_deaf_peer_costs_the_deadline_and_is_named() {
     in_namespace(LinkScript { deaf: true, ..LinkScript::default() }, async |pretend, dir| {
         let context = context(dir, pretend);
         dial(&context, unix()).await.unwrap();
-        let report = end_office(&context, |r| r.timeout_ms = Some(800)).await;
+        let report = end_office(&context, |r| r.timeout_ms = Some(3000)).await;
         assert!(!proof(&report).peer_acknowledged && proof(&report).interface_gone);
         assert_eq!(report.ended[0].unproven, ["the peer acknowledged the end"]);
         assert!(clean(&context));

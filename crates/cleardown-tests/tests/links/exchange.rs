@@ -129,7 +129,7 @@ impl Exchange {
 }
 
 /// Sends an echo request (RFC 792) of 84 octets with its IP header, and waits for the answer.
-fn ping(address: Ipv4Addr) -> rustix::io::Result<bool> {
+pub(crate) fn ping(address: Ipv4Addr) -> rustix::io::Result<bool> {
     const PATIENCE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
     let socket = socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::ICMP))?;
     connect(&socket, &SocketAddrV4::new(address, 0))?;

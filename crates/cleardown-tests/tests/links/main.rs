@@ -6,4 +6,5 @@ mod ending;
 mod exchange;
 mod making;
 mod modems;
+mod pppd;
 mod surviving;

@@ -103,7 +103,7 @@ fn a_wedged_modem_is_reported_as_not_reset() {
     let telephone = Telephone::new();
     telephone.dial();
     telephone.modem.wedge(true);
-    let answer = telephone.exchange.end(&["--timeout", "4"]).exits(3);
+    let answer = telephone.exchange.end(&["--timeout", "6"]).exits(3);
     let ended = &answer.json()["ended"][0];
     assert_eq!(ended["proof"]["device_answers"], false, "{answer}");
     assert_eq!(ended["proof"]["interface_gone"], true, "{answer}");
