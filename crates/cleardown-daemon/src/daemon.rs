@@ -143,6 +143,10 @@ impl Daemon {
     }
 
     async fn holders(&self, name: &str) -> Result<Holders> {
+        if self.context.registry.link(name).is_some() {
+            // Nobody holds a link; the drives that are reached over it are in its line.
+            return Ok(Holders::default());
+        }
         let handle: Arc<Handle> = match self.context.registry.called(name).into_iter().next() {
             Some(handle) => handle,
             None => return Err(missing(&self.context, name).await),

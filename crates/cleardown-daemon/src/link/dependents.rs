@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use cleardown_core::link::RasState;
-use cleardown_kernel::net::{Interface, Path};
+use cleardown_kernel::net::Path;
 
 use super::handle::LinkHandle;
 use crate::context::Context;
 
-/// The drives of this instance whose servers are reached over the link. Neither a server nor a name service is asked:
-/// the addresses are those that the workers' sockets are connected to, and those that are written in the names.
-pub(crate) async fn of(context: &Context, link: &LinkHandle) -> Vec<String> {
-    let shown = link.shown();
-    let (Some(interface), RasState::Connected) = (shown.interface, shown.ras) else { return Vec::new() };
+/// For each link the drives of this instance whose servers are reached over it. Neither a server nor a name service is
+/// asked: the addresses are those that the workers' sockets are connected to, and those that are written in the names.
+pub(crate) async fn of_all(context: &Context, links: &[Arc<LinkHandle>]) -> Vec<Vec<String>> {
+    let interfaces: Vec<Option<u32>> = links.iter().map(|link| connected_interface(link)).collect();
     let drives: Vec<(String, String, Option<u32>)> = context
         .registry
         .all()
@@ -23,22 +23,37 @@ pub(crate) async fn of(context: &Context, link: &LinkHandle) -> Vec<String> {
             (drive.spec.shown_name(), drive.spec.remote.host.clone(), worker)
         })
         .collect();
-    if drives.is_empty() {
-        return Vec::new();
+    if drives.is_empty() || interfaces.iter().all(Option::is_none) {
+        return vec![Vec::new(); links.len()];
     }
     let look = move || {
-        let over = |(_, host, worker): &(String, String, Option<u32>)| {
-            let written = host.parse::<IpAddr>().ok();
-            let connected = worker.map(peers_of).unwrap_or_default();
-            written.into_iter().chain(connected).any(|address| goes_over(address, &interface))
+        let ways: Vec<(String, HashSet<u32>)> =
+            drives.into_iter().map(|(name, host, worker)| (name, ways(&host, worker))).collect();
+        let over = |interface: Option<u32>| {
+            let uses = |ways: &HashSet<u32>| interface.is_some_and(|index| ways.contains(&index));
+            ways.iter().filter(|(_, ways)| uses(ways)).map(|(name, _)| name.clone()).collect()
         };
-        drives.into_iter().filter(over).map(|(name, ..)| name).collect()
+        interfaces.into_iter().map(over).collect()
     };
-    tokio::task::spawn_blocking(look).await.unwrap_or_default()
+    tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| vec![Vec::new(); links.len()])
 }
 
-fn goes_over(address: IpAddr, interface: &Interface) -> bool {
-    matches!(Path::to(address), Ok(Some(path)) if path.interface.index == interface.index)
+/// The drives over one link.
+pub(crate) async fn of(context: &Context, link: &Arc<LinkHandle>) -> Vec<String> {
+    of_all(context, std::slice::from_ref(link)).await.pop().unwrap_or_default()
+}
+
+fn connected_interface(link: &LinkHandle) -> Option<u32> {
+    let shown = link.shown();
+    shown.interface.filter(|_| shown.ras == RasState::Connected).map(|interface| interface.index)
+}
+
+/// The interfaces by which packets to a drive's server leave.
+fn ways(host: &str, worker: Option<u32>) -> HashSet<u32> {
+    let written = host.parse::<IpAddr>().ok();
+    let connected = worker.map(peers_of).unwrap_or_default();
+    let way = |address| Path::to(address).ok().flatten().map(|path| path.interface.index);
+    written.into_iter().chain(connected).filter_map(way).collect()
 }
 
 /// The addresses that a process's TCP sockets are connected to (proc_pid_net(5)).

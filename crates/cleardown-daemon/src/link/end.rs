@@ -61,7 +61,7 @@ async fn end_one(
 async fn end_dependents(
     context: &Arc<Context>,
     caller: Caller,
-    link: &LinkHandle,
+    link: &Arc<LinkHandle>,
     request: &EndRequest,
     progress: &ProgressSink,
     report: &mut EndReport,

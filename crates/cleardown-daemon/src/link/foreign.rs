@@ -1,6 +1,7 @@
 //! The list's look at the kernel: counters of our own links, and links that others made. Nothing is sent, no process
 //! is asked.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,13 +23,13 @@ pub(crate) async fn fill_in(context: &Context, links: &[Arc<LinkHandle>]) -> Vec
     }
     let details = tokio::task::spawn_blocking(net::interfaces).await.ok().and_then(Result::ok);
     let details = details.unwrap_or_default();
-    let mut views = Vec::new();
-    for link in links {
-        let own = link.interface();
-        let same = |details: &&Details| Some(&details.interface) == own.as_ref();
-        views.push(link.view(details.iter().find(same), dependents::of(context, link).await));
-    }
-    views
+    let details: HashMap<Interface, Details> =
+        details.into_iter().map(|details| (details.interface.clone(), details)).collect();
+    let drives = dependents::of_all(context, links).await;
+    let line = |(link, drives): (&Arc<LinkHandle>, Vec<String>)| {
+        link.view(link.interface().and_then(|own| details.get(&own)), drives)
+    };
+    links.iter().zip(drives).map(line).collect()
 }
 
 /// Links that others made in our network namespace.
