@@ -7,7 +7,7 @@
 
 mod links;
 mod process;
-mod reader;
+pub(crate) mod reader;
 mod scope;
 
 use std::collections::BTreeSet;

@@ -26,7 +26,7 @@ pub(super) fn stuck<T>(look: impl FnOnce(&mut HashSet<(u32, &'static str)>) -> T
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Asks about one process after another.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     thread: Option<Sender<Job>>,
     left: Duration,
 }
@@ -42,7 +42,7 @@ impl Reader {
     ///
     /// # Errors
     /// `TimedOut` when the kernel does not answer; what `read` answers.
-    pub(super) fn ask<T: Send + 'static>(
+    pub(crate) fn ask<T: Send + 'static>(
         &mut self,
         pid: u32,
         what: &'static str,

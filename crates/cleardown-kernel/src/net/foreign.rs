@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::interface::{Address, Details, Interface, addresses, interfaces};
-use crate::deadline;
+use crate::holders::reader::Reader;
 use crate::process::Identity;
 
 /// ARPHRD_PPP.
@@ -112,25 +112,24 @@ fn by_wireguard(owner: Option<&Owner>) -> bool {
     owner.is_some_and(|owner| ["wireguard-go", "boringtun-cli", "gotatun"].contains(&owner.program.as_str()))
 }
 
-/// The processes of our network namespace that hold TUN descriptors, by the interface's name.
+/// The processes of our network namespace that hold TUN descriptors, by the interface's name. A process that is stuck in
+/// the kernel holds up nobody.
 fn owners(until: Instant) -> HashMap<String, Owner> {
-    // Looking at a process can hang in the kernel; nobody shall wait for that.
-    let patience = until.saturating_duration_since(Instant::now());
-    let Ok(namespace) = fs::read_link("/proc/thread-self/ns/net") else { return HashMap::new() };
-    deadline::run(patience, move || scan(&namespace, until), drop).unwrap_or_default()
-}
-
-fn scan(namespace: &Path, until: Instant) -> HashMap<String, Owner> {
     let mut owners = HashMap::new();
+    let Ok(namespace) = fs::read_link("/proc/thread-self/ns/net") else { return owners };
     let Ok(processes) = fs::read_dir("/proc") else { return owners };
+    let mut reader = Reader::default();
     let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     for pid in pids.take_while(|_| Instant::now() < until) {
-        let process = Path::new("/proc").join(pid.to_string());
-        if fs::read_link(process.join("ns/net")).is_ok_and(|theirs| theirs == namespace) {
-            for name in carried_by(&process) {
-                if let Some(owner) = owner(pid) {
-                    owners.entry(name).or_insert(owner);
-                }
+        let namespace = namespace.clone();
+        let look = move || {
+            let process = Path::new("/proc").join(pid.to_string());
+            let here = fs::read_link(process.join("ns/net"))? == namespace;
+            Ok(if here { carried_by(&process) } else { Vec::new() })
+        };
+        for name in reader.ask(pid, "interfaces", look).unwrap_or_default() {
+            if let Some(owner) = owner(pid) {
+                owners.entry(name).or_insert(owner);
             }
         }
     }
