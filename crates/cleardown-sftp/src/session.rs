@@ -183,13 +183,15 @@ impl Session {
 
     /// Tries until it works.
     async fn reconnect(&self, generation: u64) -> Arc<Link> {
-        let mut pause = PAUSE.0;
+        let (mut pause, mut refusals) = (PAUSE.0, 0);
         loop {
             match timeout(self.config.timeout, Link::open(&self.config, generation)).await {
                 Ok(Ok(link)) => return link,
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "reconnecting failed");
-                    if is_refusal(&error) {
+                    // A server that dies while we log on looks like one that refuses: once may be that.
+                    refusals = if is_refusal(&error) { refusals + 1 } else { 0 };
+                    if refusals > 1 {
                         pause = LONG_PAUSE;
                     }
                 }
