@@ -155,7 +155,7 @@ pub struct Connection {
     /// Why it is in that state, when there is something to say.
     #[serde(default)]
     pub reason: Option<String>,
-    /// The mount point; none for a deviceless connection or one that is only remembered.
+    /// The mount point; of a link the interface; none for a deviceless connection or one that is only remembered.
     #[serde(rename = "where", default)]
     pub at: Option<String>,
     /// The remote name.

@@ -51,9 +51,7 @@ fn port(class: &Path, tty: String) -> Option<Port> {
     let folder = class.join(&tty);
     // What has no device behind it is made by software: consoles, pseudo-terminals.
     let device = fs::canonicalize(folder.join("device")).ok()?;
-    // A port may be a child of the device that has the driver.
-    let driver = device.ancestors().take(2).find_map(|folder| fs::read_link(folder.join("driver")).ok())?;
-    let driver = driver.file_name()?.to_str()?.to_owned();
+    let driver = driver(&device)?;
     let empty = line(&folder.join("type")).is_some_and(|kind| kind == UNKNOWN);
     if empty || NO_PORTS.iter().any(|prefix| tty.starts_with(prefix)) {
         return None;
@@ -61,6 +59,19 @@ fn port(class: &Path, tty: String) -> Option<Port> {
     let modem = MODEM_DRIVERS.contains(&driver.as_str()) || tty.starts_with("ttyACM");
     let kind = if modem { PortKind::Modem } else { PortKind::Serial };
     Some(Port { tty, kind, title: product(&device).unwrap_or(driver) })
+}
+
+/// The driver's name. Newer kernels put two devices of their own between a serial port and the hardware.
+fn driver(device: &Path) -> Option<String> {
+    let own = |folder: &Path| fs::read_link(folder.join("driver")).ok();
+    let names = device
+        .ancestors()
+        .take(4)
+        .filter_map(own)
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    let mut names = names.peekable();
+    let first = names.peek()?.clone();
+    Some(names.find(|name| name != "port" && name != "ctrl").unwrap_or(first))
 }
 
 /// What the USB device says that it is: the port is one to three levels below it.
@@ -132,6 +143,20 @@ mod tests {
                 "ttyUSB0 Serial USB-Serial[2J Adapter"
             ]
         );
+    }
+
+    #[test]
+    fn a_port_of_a_newer_kernel_has_the_driver_of_its_hardware() {
+        let sys = tempfile::tempdir().unwrap();
+        let device = sys.path().join("hardware/ctrl0/port0");
+        fs::create_dir_all(&device).unwrap();
+        for (folder, driver) in
+            [("hardware/ctrl0/port0", "port"), ("hardware/ctrl0", "ctrl"), ("hardware", "serial")]
+        {
+            symlink(Path::new("/sys/drivers").join(driver), sys.path().join(folder).join("driver")).unwrap();
+        }
+        assert_eq!(driver(&device).as_deref(), Some("serial"));
+        assert_eq!(driver(sys.path()), None);
     }
 
     #[test]

@@ -20,10 +20,15 @@ pub fn changed(entry: &Entry, set: &[String], unset: &[String]) -> Result<Entry>
     }
     let changed: Entry =
         table.clone().try_into().map_err(|e: toml::de::Error| bad("the settings", e.message()))?;
-    match unknown(&table, &changed) {
-        Some(key) => Err(bad(&key, "an entry has no such key")),
+    match unknown(&table, &changed).first() {
+        Some(key) => Err(bad(key, "an entry has no such key")),
         None => Ok(changed),
     }
+}
+
+/// The keys of an entry's file that mean nothing in this version; perhaps they are misspelt.
+pub fn unknown_keys(text: &str, entry: &Entry) -> Vec<String> {
+    toml::from_str::<Table>(text).map_or_else(|_| Vec::new(), |table| unknown(&table, entry))
 }
 
 fn put(table: &mut Table, key: &str, value: &str) -> Result<()> {
@@ -58,17 +63,22 @@ fn inside<'a, 'k>(table: &'a mut Table, key: &'k str) -> Result<(&'a mut Table, 
     }
 }
 
-/// A key that the entry did not take.
-fn unknown(given: &Table, taken: &Entry) -> Option<String> {
-    let taken = Table::try_from(taken).ok()?;
-    given.iter().find_map(|(key, value)| match (value, taken.get(key)) {
-        (Value::Table(given), Some(Value::Table(taken))) => {
-            let name = given.iter().find(|(name, value)| !taken.contains_key(*name) && !is_empty(value))?.0;
-            Some(format!("{key}.{name}"))
+/// The keys that the entry did not take.
+fn unknown(given: &Table, taken: &Entry) -> Vec<String> {
+    let Ok(taken) = Table::try_from(taken) else { return Vec::new() };
+    let mut unknown = Vec::new();
+    for (key, value) in given {
+        match (value, taken.get(key)) {
+            (Value::Table(given), Some(Value::Table(taken))) => {
+                let left =
+                    given.iter().filter(|(name, value)| !taken.contains_key(*name) && !is_empty(value));
+                unknown.extend(left.map(|(name, _)| format!("{key}.{name}")));
+            }
+            (value, None) if !is_empty(value) => unknown.push(key.clone()),
+            _ => {}
         }
-        (value, None) if !is_empty(value) => Some(key.clone()),
-        _ => None,
-    })
+    }
+    unknown
 }
 
 /// What is left out of a file.
@@ -117,6 +127,12 @@ mod tests {
         assert_eq!(changed.device, Device::Tcp { address: "ras:2000".into() });
         assert_eq!(changed.user.as_deref(), Some("bob"));
         assert_eq!(with(&[], &["user"]).unwrap().user, None);
+    }
+
+    #[test]
+    fn misspelt_keys_are_found() {
+        let text = "name = \"office\"\ncolour = 1\n[device]\ntype = \"tcp\"\naddress = \"h:1\"\n[network]\nmetrik = 5\nroutes = []\n";
+        assert_eq!(unknown_keys(text, &entry()), ["colour", "network.metrik"]);
     }
 
     #[test]

@@ -190,7 +190,7 @@ fn a_file_of_wg_quick_comes_over_with_its_keys_apart() {
 
     [network]
     addresses = ["10.200.100.8/24", "fd00::8/64", "10.9.9.9/32"]
-    default_route = true
+    default_route = false
     peer_dns = false
     dns = ["10.200.100.1", "fd00::1"]
     search = ["office.example.com"]

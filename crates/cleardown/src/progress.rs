@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use cleardown_core::link::RasState;
 use cleardown_core::view::{Progress, RasProgress};
 
 use crate::format;
@@ -31,6 +32,10 @@ impl<'a> Meter<'a> {
             self.ui.note(format::printable(&format!("warning: {warning}")));
             return;
         }
+        // The report says it, with its proof.
+        if progress.ras.is_some_and(|ras| ras.state == RasState::Disconnected) {
+            return;
+        }
         let text = sentence(progress);
         if self.ui.live {
             self.ui.overwrite(&text);
@@ -49,11 +54,12 @@ impl<'a> Meter<'a> {
 pub(crate) struct DialMeter<'a> {
     ui: &'a mut Ui,
     began: Instant,
+    last: String,
 }
 
 impl<'a> DialMeter<'a> {
     pub(crate) fn new(ui: &'a mut Ui) -> Self {
-        DialMeter { ui, began: Instant::now() }
+        DialMeter { ui, began: Instant::now(), last: String::new() }
     }
 
     /// Shows one step. The daemon's time is the true one; what is no state has that of its arrival.
@@ -63,7 +69,11 @@ impl<'a> DialMeter<'a> {
             Some(ras) => (Duration::from_millis(ras.at_ms), state(&ras)),
             None => (self.began.elapsed(), progress.stage.clone()),
         };
-        self.ui.note(dial_line(at, &what));
+        // The daemon and then its worker open the port.
+        if what != self.last {
+            self.ui.note(dial_line(at, &what));
+            self.last = what;
+        }
     }
 }
 
@@ -107,7 +117,6 @@ fn sentence(progress: &Progress) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cleardown_core::link::RasState;
     use cleardown_core::view::HolderKind;
 
     use super::*;

@@ -144,10 +144,13 @@ fn a_damaged_entry_is_named_and_the_others_are_there() {
     assert!(list.out.contains("office") && list.err.contains("bad.toml:3:8"), "{list:#?}");
     let checked = world.run(&["phonebook", "validate"]).expect(1);
     assert!(checked.err.contains("bad.toml:3:8"), "{checked:#?}");
-    assert_eq!(
-        world.run(&["phonebook", "validate", "office", "busy"]).expect(0).out,
-        "2 entries make sense\n"
-    );
+    let fine = ["phonebook", "validate", "office", "busy"];
+    assert_eq!(world.run(&fine).expect(0).out, "2 entries make sense\n");
+    let office = world.path("config/phonebook/office.toml");
+    let misspelt = format!("{}[network]\ndefault_rout = true\n", fs::read_to_string(&office).unwrap());
+    fs::write(&office, misspelt).unwrap();
+    let warned = world.run(&fine).expect(0).err;
+    assert_eq!(warned, "warning: office: the key network.default_rout means nothing here\n");
     let json = world.run(&["phonebook", "list", "--json"]).expect(0).json();
     assert_eq!(
         (json["entries"].as_array().unwrap().len(), json["damaged"].as_array().unwrap().len()),

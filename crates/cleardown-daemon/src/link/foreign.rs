@@ -55,7 +55,7 @@ fn line(foreign: &Foreign) -> Connection {
         kind: Kind::Link,
         status: if details.is_up { Status::Connected } else { Status::Ended },
         reason: None,
-        at: None,
+        at: Some(details.interface.name.clone()),
         remote: device.clone(),
         provider: foreign.kind.word().to_owned(),
         user: None,

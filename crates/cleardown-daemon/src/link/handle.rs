@@ -170,7 +170,7 @@ impl LinkHandle {
             kind: Kind::Link,
             status: shown.status,
             reason: shown.reason.as_ref().map(ToString::to_string),
-            at: None,
+            at: shown.interface.as_ref().map(|interface| interface.name.clone()),
             remote: remote(&entry.device),
             provider: if wireguard { "wireguard" } else { "ppp" }.to_owned(),
             user: entry.user.clone(),

@@ -143,9 +143,7 @@ impl<'a> Tunnel<'a> {
         if peers.is_empty() {
             return Err(Bad::new(0, "there is no [Peer]"));
         }
-        self.network.default_route =
-            peers.iter().flat_map(|peer| &peer.allowed_ips).any(|network| network.prefix_len() == 0);
-        // WireGuard tells no name servers.
+        // What the peers are allowed is routed without a word more, and no other family. WireGuard tells no name servers.
         self.network.peer_dns = false;
         let entry = Entry {
             name,

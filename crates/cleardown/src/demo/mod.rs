@@ -1,9 +1,13 @@
 //! The demonstration: every line that it prints is what the real daemon, worker and server have answered, and its
 //! exit code is 0 only if each answer was the expected one.
 //!
-//! It is two processes. The outer one makes a temporary folder, starts the inner one with an instance of its own in
-//! there (run-time directory, profile, home), and clears up whatever happens. The inner one plays.
+//! It is several processes. The outer one makes a temporary folder, starts an inner one for each part (drive, link) with
+//! an instance of its own in there (run-time directory, profile, home), and clears up whatever happens. The inner ones
+//! play; that of the link starts one more, which dials.
 
+mod link;
+mod peer;
+mod ping;
 mod play;
 mod server;
 
@@ -19,16 +23,53 @@ use tokio::process::Command;
 use crate::interrupt;
 use crate::ui::Ui;
 
-pub(crate) use play::play;
+/// What an inner process plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Map, write, list, be refused, end.
+    Drive,
+    /// Dial, ping, kill, list, hang up.
+    Link,
+    /// Dial, and wait to be killed.
+    Caller,
+}
 
-/// Runs the inner process and clears up after it.
+/// Plays a part in this folder.
+pub(crate) async fn play(part: Part, folder: &Path, ui: &mut Ui) -> Result<u8> {
+    match part {
+        Part::Drive => play::play(folder, ui).await,
+        Part::Link => link::play(folder, ui).await,
+        Part::Caller => link::call(ui).await,
+    }
+}
+
+/// Runs the inner processes and clears up after them.
 pub(crate) async fn run(ui: &mut Ui) -> Result<u8> {
     let folder = make_folder()?;
+    let mut code = inner("drive", &folder).await;
+    if let Ok(0) = code {
+        match link::obstacle() {
+            Some(why) => ui.data(format!("link    left out: {why}")),
+            None => {
+                ui.data("");
+                code = inner("link", &folder).await;
+            }
+        }
+    }
+    let clean = clear_up(&folder, ui);
+    match code? {
+        0 if !clean => Ok(Exit::Other as u8),
+        code => Ok(code),
+    }
+}
+
+/// Runs one inner process to its end; the result is its exit code.
+async fn inner(part: &str, folder: &Path) -> Result<u8> {
     let own = std::env::current_exe().map_err(|e| Error::os("finding our own program", &e))?;
     let mut child = Command::new(own)
-        .args(["demo", "--inside"])
-        .arg(&folder)
-        .env("CLEARDOWN_RUNTIME_DIR", folder.join("run"))
+        .args(["demo", "--part", part, "--inside"])
+        .arg(folder)
+        .env("CLEARDOWN_RUNTIME_DIR", folder.join(format!("run-{part}")))
         .env("CLEARDOWN_CONFIG_DIR", folder.join("config"))
         .env("CLEARDOWN_STATE_DIR", folder.join("state"))
         .env("HOME", folder.join("home"))
@@ -40,16 +81,12 @@ pub(crate) async fn run(ui: &mut Ui) -> Result<u8> {
     let code = match interrupt::guard(child.wait()).await? {
         Ok(status) => status.ok().and_then(|s| s.code()).and_then(|c| u8::try_from(c).ok()),
         Err(signal) => {
-            // The terminal has told the inner process too; it ends its drive and then itself.
+            // The terminal has told the inner process too; it ends its connection and then itself.
             let _ = child.wait().await;
             Some(signal.exit_code())
         }
     };
-    let clean = clear_up(&folder, ui);
-    match code {
-        Some(0) if !clean => Ok(Exit::Other as u8),
-        code => Ok(code.unwrap_or(Exit::Other as u8)),
-    }
+    Ok(code.unwrap_or(Exit::Other as u8))
 }
 
 fn make_folder() -> Result<PathBuf> {

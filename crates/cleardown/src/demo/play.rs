@@ -70,12 +70,12 @@ async fn scenes(folder: &Path, ui: &mut Ui) -> Result<()> {
     Ok(())
 }
 
-fn say(ui: &mut Ui, label: &str, text: &str) {
+pub(super) fn say(ui: &mut Ui, label: &str, text: &str) {
     ui.data(format!("{label:<7} {text}"));
 }
 
 /// An expectation that fails ends the demonstration.
-fn expect(holds: bool, what: &str) -> Result<()> {
+pub(super) fn expect(holds: bool, what: &str) -> Result<()> {
     if holds {
         return Ok(());
     }
@@ -87,7 +87,7 @@ fn is_me(holder: &cleardown_core::view::Holder) -> bool {
     holder.pid == std::process::id()
 }
 
-fn password() -> Result<Secret> {
+pub(super) fn password() -> Result<Secret> {
     let mut random = [0; 16];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
         .map_err(|e| Error::os("drawing a random number", &e.into()))?;
@@ -152,6 +152,6 @@ async fn ended(client: &Client) -> Result<Ended> {
     report.ended.into_iter().next().ok_or_else(|| unexpected("z: has ended"))
 }
 
-fn unexpected(what: &str) -> Error {
+pub(super) fn unexpected(what: &str) -> Error {
     expect(false, what).err().unwrap_or_else(|| ErrorKind::Cancelled.into())
 }

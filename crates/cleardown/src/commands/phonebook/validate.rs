@@ -1,11 +1,12 @@
 //! `phonebook validate`.
 
-use cleardown_core::link::EntryName;
+use cleardown_core::link::{Entry, EntryName};
 use cleardown_core::{Error, Exit, Result};
-use cleardown_profile::{Found, PhoneBooks};
+use cleardown_profile::{Found, PhoneBooks, settings};
 
 use super::fields::sensible;
 use crate::commands::DONE;
+use crate::format;
 use crate::ui::Ui;
 
 /// Check entries, or all of them: what is damaged is named with line and column, what makes no sense with its key.
@@ -26,8 +27,13 @@ pub(super) fn run(args: &Args, ui: &mut Ui) -> Result<Exit> {
         false => args.names.iter().map(|name| books.find(name)).collect(),
     };
     let checked = outcomes.len();
-    let check = |found: Result<Found>| found.and_then(|found| sensible(&found.entry)).err();
-    let errors: Vec<Error> = outcomes.into_iter().filter_map(check).collect();
+    let mut errors: Vec<Error> = Vec::new();
+    for outcome in outcomes {
+        match outcome.and_then(|found| sensible(&found.entry).map(|()| found.entry)) {
+            Ok(entry) => misspelt(&books, &entry, ui)?,
+            Err(error) => errors.push(error),
+        }
+    }
     errors.iter().for_each(|error| ui.error(error));
     match errors.first() {
         Some(first) => Ok(first.exit()),
@@ -37,4 +43,12 @@ pub(super) fn run(args: &Args, ui: &mut Ui) -> Result<Exit> {
             DONE
         }
     }
+}
+
+/// A later version may know the key, so it is no error.
+fn misspelt(books: &PhoneBooks, entry: &Entry, ui: &mut Ui) -> Result<()> {
+    for key in settings::unknown_keys(&books.text(&entry.name)?, entry) {
+        ui.note(format::printable(&format!("warning: {}: the key {key} means nothing here", entry.name)));
+    }
+    Ok(())
 }
