@@ -62,8 +62,10 @@ pub fn status<C: Unit>(handle: usize, place: Ptr<RasConnStatus<C>>) -> Result<()
     let connection = find(handle)?;
     let link = connection.link.as_ref().ok_or(Code::INVALID_HANDLE)?;
     let mut status = RasConnStatus::<C>::zeroed();
-    let gone =
-        matches!(connection.status, Status::Draining | Status::Ending | Status::Resetting | Status::Failed);
+    let gone = matches!(
+        connection.status,
+        Status::Draining | Status::Ending | Status::Resetting | Status::Ended | Status::Failed
+    );
     status.state = if gone { RasState::Disconnected } else { link.state }.number();
     status.error = link.error.map_or(0, |code| code.0);
     status.device_type = field(device_type(&link.device_type));
@@ -90,10 +92,9 @@ pub(super) fn find(handle: usize) -> Result<Connection, Failure> {
             }
             failure => failure,
         })?;
-    match found.status {
-        Status::Ended | Status::Remembered => Err(Code::INVALID_HANDLE.into()),
-        _ => Ok(found),
-    }
+    // A link that ended by itself is known until somebody has read why.
+    let rests = found.status == Status::Ended && found.link.as_ref().is_none_or(|link| link.error.is_none());
+    if rests || found.status == Status::Remembered { Err(Code::INVALID_HANDLE.into()) } else { Ok(found) }
 }
 
 /// RasGetSubEntryHandle: a link has one line, the first, and its handle is the link's.

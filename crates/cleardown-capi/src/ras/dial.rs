@@ -240,7 +240,12 @@ fn start(
 /// Calls back until the dial is over.
 fn tell(notifier: Notifier, first: RasProgress, arrived: &Receiver<RasProgress>) {
     CALLING_BACK.set(true);
+    let mut entered = None;
     for progress in std::iter::once(first).chain(arrived.iter()) {
+        // The daemon and the worker may both tell of the same step; each state is entered once.
+        if progress.error.is_none() && entered.replace(progress.state) == Some(progress.state) {
+            continue;
+        }
         let handle = usize::try_from(progress.handle).unwrap_or_default();
         let (state, error) = (progress.state.number(), progress.error.map_or(0, |code| code.0));
         match notifier {

@@ -396,7 +396,7 @@ impl Actor {
             tracing::warn!(%error, "removing a worker's socket");
         }
         let (name, state) = (self.handle.spec.name(), self.machine.state());
-        if state == State::Ended && !self.end_wanted {
+        if matches!(state, State::Ended | State::Failed) && !self.end_wanted {
             let mut last = self.handle.view(None, Vec::new());
             last.worker_pid = None;
             self.context.registry.bury(last);

@@ -116,10 +116,16 @@ pub(crate) async fn hang_up(
     Ok(end_all(context, caller, &[link], &end, &progress).await)
 }
 
-/// A handle that no link has: every handle is a moment in the past, and none is used twice.
+/// The first moment of 2026, in microseconds: no handle is older.
+const FIRST_HANDLE: u64 = 1_767_225_600_000_000;
+
+/// A handle that no link has. Every handle is a moment in the past, and none is used twice: so it is known whether it can have
+/// been issued at all.
 fn unknown_handle(handle: u64) -> Error {
     let during = cleardown_core::link::RasState::Disconnected;
-    let code = Code::NO_CONNECTION;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let issued = handle >= FIRST_HANDLE && u128::from(handle) <= now.as_micros();
+    let code = if issued { Code::NO_CONNECTION } else { Code::INVALID_HANDLE };
     ErrorKind::Link { entry: format!("#{handle}"), code, during }.into()
 }
 

@@ -7,6 +7,7 @@ mod drives;
 mod kit;
 mod layouts;
 mod links;
+mod office;
 mod python;
 mod robust;
 mod seeds;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use cleardown_tests::{Machine, Who, is_mounted, needs_root};
 
-use crate::kit::{How, Stage, compile, project, run_alone};
+use crate::kit::{How, Stage, compile, example, project, run_alone};
+use crate::office::Office;
 
 /// The source around the first code block of a page: what a `main` needs, and nothing else.
 fn wrapped(variable: &str, name: &str, before: &str, after: &str, code: impl Fn(&str) -> String) -> PathBuf {
@@ -66,4 +67,17 @@ fn the_second_seed_ends_well_without_links() {
         let program = compile(&close_program(), How { unicode, ..How::default() });
         run_alone(&machine, &program, &[]).exits(0);
     }
+}
+
+#[test]
+fn the_second_seed_ends_all_links_and_frees_their_lines() {
+    needs_root!();
+    let office = Office::open();
+    let dial = example("dial.c");
+    for name in ["First", "Second"] {
+        office.run(&dial, &[name]).ok();
+    }
+    assert_eq!((office.links().len(), office.interfaces().len()), (2, 2));
+    office.run(&compile(&close_program(), How::default()), &[]).exits(0);
+    assert_eq!((office.links(), office.interfaces()), (Vec::new(), Vec::new()));
 }

@@ -1,0 +1,233 @@
+/* The rules of RAS that need links: links ENTRY DEAD, where nobody answers a dial of DEAD. Prints each rule that is broken. */
+#include <windows.h>
+#include <ras.h>
+#include <raserror.h>
+#include <strsafe.h>
+
+static int broken;
+
+static void check(DWORD got, DWORD expected, const char *what, int line)
+{
+    if (got == expected)
+        return;
+    broken++;
+    printf("line %d: %s gave %u, not %u\n", line, what, got, expected);
+}
+
+static void holds(int fact, const char *what, int line)
+{
+    if (fact)
+        return;
+    broken++;
+    printf("line %d: %s does not hold\n", line, what);
+}
+
+#define CALL(expected, call) check(call, expected, #call, __LINE__)
+#define HOLDS(fact) holds(fact, #fact, __LINE__)
+
+static RASDIALPARAMSA params;
+static HANDLE over;
+static int calls, errors_told;
+static DWORD in_callback, last_error;
+static RASCONNSTATE last_state;
+static HRASCONN told;
+static enum { LISTEN, DIAL, HANG_UP, ENOUGH } wish;
+
+static void heard(RASCONNSTATE state, DWORD error)
+{
+    calls++;
+    last_state = state;
+    last_error = error;
+    errors_told += error != 0;
+    if (error != 0 || (state & RASCS_DONE))
+        SetEvent(over);
+}
+
+static VOID WINAPI plain(UINT message, RASCONNSTATE state, DWORD error)
+{
+    HOLDS(message == WM_RASDIALEVENT);
+    heard(state, error);
+}
+
+static VOID WINAPI with_handle(HRASCONN link, UINT message, RASCONNSTATE state, DWORD error, DWORD extended)
+{
+    HRASCONN other = NULL;
+
+    HOLDS(message == WM_RASDIALEVENT && extended == 0 && link != NULL);
+    HOLDS(told == NULL || told == link);
+    told = link;
+    if (wish == DIAL && calls == 0)
+        in_callback = RasDialA(NULL, NULL, &params, 0, NULL, &other);
+    if (wish == HANG_UP && calls == 0)
+        in_callback = RasHangUpA(link);
+    heard(state, error);
+}
+
+static DWORD WINAPI with_id(ULONG_PTR id, DWORD line, HRASCONN link, UINT message, RASCONNSTATE state, DWORD error, DWORD extended)
+{
+    (void)link;
+    HOLDS(id == 0x1234567890 && line == 1 && message == WM_RASDIALEVENT && extended == 0);
+    heard(state, error);
+    return wish != ENOUGH;
+}
+
+static DWORD count_links(RASCONNA *first)
+{
+    RASCONNA links[8];
+    DWORD size = sizeof links, count = 99;
+
+    links[0].dwSize = sizeof links[0];
+    CALL(0, RasEnumConnectionsA(links, &size, &count));
+    if (count && first)
+        *first = links[0];
+    return count;
+}
+
+/* After the last hang-up there is no such handle. */
+static void is_free(HRASCONN link)
+{
+    RASCONNSTATUSA status;
+
+    status.dwSize = sizeof status;
+    CALL(ERROR_INVALID_HANDLE, RasGetConnectStatusA(link, &status));
+    CALL(ERROR_NO_CONNECTION, RasHangUpA(link));
+}
+
+static void start(void)
+{
+    calls = errors_told = 0;
+    told = NULL;
+    ResetEvent(over);
+}
+
+static void synchronous(void)
+{
+    HRASCONN link = NULL, again = NULL, line = NULL;
+    RASCONNA first;
+    RASCONNSTATUSA status;
+    RASPPPIPA ip;
+    RAS_STATS stats;
+    HANDLE changed = CreateEventA(NULL, FALSE, FALSE, NULL);
+    DWORD size;
+
+    CALL(0, RasConnectionNotificationA((HRASCONN)INVALID_HANDLE_VALUE, changed, RASCN_Connection | RASCN_Disconnection));
+    CALL(0, RasDialA(NULL, NULL, &params, 0, NULL, &link));
+    HOLDS(link != NULL);
+    HOLDS(WaitForSingleObject(changed, 20000) == WAIT_OBJECT_0);
+    HOLDS(count_links(&first) == 1 && first.hrasconn == link && strcmp(first.szEntryName, params.szEntryName) == 0);
+    status.dwSize = sizeof status;
+    CALL(0, RasGetConnectStatusA(link, &status));
+    HOLDS(status.rasconnstate == RASCS_Connected && status.dwError == 0);
+    CALL(0, RasGetSubEntryHandleA(link, 1, &line));
+    HOLDS(line == link);
+    CALL(ERROR_NO_CONNECTION, RasGetSubEntryHandleA(link, 2, &line));
+    ip.dwSize = size = sizeof ip;
+    CALL(0, RasGetProjectionInfoA(link, RASP_PppIp, &ip, &size));
+    HOLDS(strchr(ip.szIpAddress, '.') && strchr(ip.szServerIpAddress, '.') && strcmp(ip.szIpAddress, ip.szServerIpAddress) != 0);
+    size = 3;
+    CALL(ERROR_BUFFER_TOO_SMALL, RasGetProjectionInfoA(link, RASP_PppIp, &ip, &size));
+    CALL(731, RasGetProjectionInfoA(link, RASP_PppIpx, &ip, &size));
+    stats.dwSize = sizeof stats;
+    CALL(0, RasGetConnectionStatistics(link, &stats));
+    CALL(0, RasClearConnectionStatistics(link));
+
+    /* Each dial is a reference, and needs its hang-up. */
+    CALL(0, RasDialA(NULL, NULL, &params, 0, NULL, &again));
+    HOLDS(again == link && count_links(NULL) == 1);
+    CALL(0, RasHangUpA(link));
+    HOLDS(count_links(NULL) == 1);
+    CALL(0, RasHangUpA(link));
+    HOLDS(count_links(NULL) == 0);
+    is_free(link);
+    HOLDS(WaitForSingleObject(changed, 20000) == WAIT_OBJECT_0);
+    CloseHandle(changed);
+}
+
+static void asynchronous(void)
+{
+    HRASCONN link = NULL;
+    int before;
+
+    start();
+    CALL(0, RasDialA(NULL, NULL, &params, 0, (LPVOID)plain, &link));
+    HOLDS(link != NULL);
+    HOLDS(WaitForSingleObject(over, 60000) == WAIT_OBJECT_0);
+    HOLDS(last_state == RASCS_Connected && last_error == 0 && calls > 2 && errors_told == 0);
+    CALL(0, RasHangUpA(link));
+    is_free(link);
+
+    /* A callback must not dial. */
+    start();
+    link = NULL;
+    wish = DIAL;
+    CALL(0, RasDialA(NULL, NULL, &params, 1, (LPVOID)with_handle, &link));
+    HOLDS(WaitForSingleObject(over, 60000) == WAIT_OBJECT_0);
+    HOLDS(in_callback == ERROR_DIAL_ALREADY_IN_PROGRESS && told == link && last_state == RASCS_Connected);
+    CALL(0, RasHangUpA(link));
+
+    /* It may hang up, in the middle of the dial. */
+    start();
+    link = NULL;
+    wish = HANG_UP;
+    in_callback = 77;
+    CALL(0, RasDialA(NULL, NULL, &params, 1, (LPVOID)with_handle, &link));
+    HOLDS(WaitForSingleObject(over, 60000) == WAIT_OBJECT_0);
+    HOLDS(in_callback == 0 && count_links(NULL) == 0);
+    CALL(ERROR_NO_CONNECTION, RasHangUpA(link));
+
+    /* The newest notifier has the caller's number, and can have enough. */
+    start();
+    link = NULL;
+    wish = ENOUGH;
+    params.dwCallbackId = 0x1234567890;
+    CALL(0, RasDialA(NULL, NULL, &params, 2, (LPVOID)with_id, &link));
+    while (count_links(NULL) == 0)
+        Sleep(20);
+    HOLDS(calls == 1);
+    CALL(0, RasHangUpA(link));
+    wish = LISTEN;
+    start();
+    link = NULL;
+    CALL(0, RasDialA(NULL, NULL, &params, 2, (LPVOID)with_id, &link));
+    HOLDS(WaitForSingleObject(over, 60000) == WAIT_OBJECT_0);
+    before = calls;
+    HOLDS(last_state == RASCS_Connected && before > 2);
+    CALL(0, RasHangUpA(link));
+    HOLDS(calls == before);
+}
+
+static void failing(const char *dead)
+{
+    HRASCONN link = NULL;
+    RASCONNSTATUSA status;
+
+    StringCchCopyA(params.szEntryName, sizeof params.szEntryName, dead);
+    CALL(ERROR_PORT_NOT_FOUND, RasDialA(NULL, NULL, &params, 0, NULL, &link));
+    HOLDS(link != NULL);
+    status.dwSize = sizeof status;
+    CALL(0, RasGetConnectStatusA(link, &status));
+    HOLDS(status.rasconnstate == RASCS_Disconnected && status.dwError == ERROR_PORT_NOT_FOUND);
+    CALL(ERROR_NO_CONNECTION, RasHangUpA(link));
+
+    start();
+    link = NULL;
+    CALL(0, RasDialA(NULL, NULL, &params, 1, (LPVOID)with_handle, &link));
+    HOLDS(link != NULL);
+    HOLDS(WaitForSingleObject(over, 60000) == WAIT_OBJECT_0);
+    HOLDS(last_error == ERROR_PORT_NOT_FOUND && errors_told == 1);
+    RasHangUpA(link);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3)
+        return 2;
+    over = CreateEventA(NULL, TRUE, FALSE, NULL);
+    params.dwSize = sizeof params;
+    StringCchCopyA(params.szEntryName, sizeof params.szEntryName, argv[1]);
+    synchronous();
+    asynchronous();
+    failing(argv[2]);
+    printf("%d rules are broken\n", broken);
+    return broken != 0;
+}
