@@ -1,4 +1,4 @@
-//! The 16-bit frame check sequence of RFC 1662, appendix C: CRC-16/X.25, eight bytes at a time.
+//! The 16-bit frame check sequence of RFC 1662, appendix C: CRC-16/X.25, sixteen bytes at a time.
 
 /// The value to start with.
 pub const INITIAL: u16 = 0xffff;
@@ -7,10 +7,10 @@ pub const INITIAL: u16 = 0xffff;
 pub const GOOD: u16 = 0xf0b8;
 
 /// Table `k` advances a byte that is followed by `k` others.
-const TABLES: [[u16; 256]; 8] = tables();
+const TABLES: [[u16; 256]; 16] = tables();
 
-const fn tables() -> [[u16; 256]; 8] {
-    let mut tables = [[0u16; 256]; 8];
+const fn tables() -> [[u16; 256]; 16] {
+    let mut tables = [[0u16; 256]; 16];
     let mut byte = 0;
     while byte < 256 {
         let mut value = byte as u16;
@@ -23,7 +23,7 @@ const fn tables() -> [[u16; 256]; 8] {
         byte += 1;
     }
     let mut k = 1;
-    while k < 8 {
+    while k < 16 {
         let mut byte = 0;
         while byte < 256 {
             let before = tables[k - 1][byte];
@@ -37,19 +37,15 @@ const fn tables() -> [[u16; 256]; 8] {
 
 /// Carries the check sequence on over `bytes`.
 pub fn update(mut fcs: u16, bytes: &[u8]) -> u16 {
-    let mut blocks = bytes.chunks_exact(8);
-    for block in &mut blocks {
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    for block in blocks {
         let low = fcs ^ u16::from_le_bytes([block[0], block[1]]);
-        fcs = TABLES[7][usize::from(low & 0xff)]
-            ^ TABLES[6][usize::from(low >> 8)]
-            ^ TABLES[5][usize::from(block[2])]
-            ^ TABLES[4][usize::from(block[3])]
-            ^ TABLES[3][usize::from(block[4])]
-            ^ TABLES[2][usize::from(block[5])]
-            ^ TABLES[1][usize::from(block[6])]
-            ^ TABLES[0][usize::from(block[7])];
+        fcs = TABLES[15][usize::from(low & 0xff)] ^ TABLES[14][usize::from(low >> 8)];
+        // The others do not wait for the value before: the processor looks them up side by side.
+        let ahead = (2..16).fold(0, |sum, i| sum ^ TABLES[15 - i][usize::from(block[i])]);
+        fcs ^= ahead;
     }
-    for byte in blocks.remainder() {
+    for byte in rest {
         fcs = (fcs >> 8) ^ TABLES[0][usize::from((fcs as u8) ^ byte)];
     }
     fcs

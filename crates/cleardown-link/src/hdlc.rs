@@ -17,6 +17,14 @@ impl Accm {
     fn escapes(self, octet: u8) -> bool {
         matches!(octet, FLAG | ESCAPE) || (octet < 32 && self.0 >> octet & 1 == 1)
     }
+
+    /// Where the first octet is that does not mean itself. On a line that is clean for eight bits only two can be.
+    fn find(self, octets: &[u8]) -> Option<usize> {
+        match self.0 {
+            0 => memchr::memchr2(FLAG, ESCAPE, octets),
+            _ => octets.iter().position(|octet| self.escapes(*octet)),
+        }
+    }
 }
 
 /// Appends one frame: address, control, protocol and information as given in `parts`, with check sequence,
@@ -36,7 +44,7 @@ pub fn frame(parts: &[&[u8]], accm: Accm, line: &mut Vec<u8>) {
 /// Copies runs that need no escape in one go: on an 8-bit clean line nearly everything.
 fn escape(bytes: &[u8], accm: Accm, line: &mut Vec<u8>) {
     let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|b| accm.escapes(*b)) {
+    while let Some(at) = accm.find(rest) {
         line.extend_from_slice(&rest[..at]);
         line.extend_from_slice(&[ESCAPE, rest[at] ^ FLIP]);
         rest = &rest[at + 1..];
@@ -122,8 +130,7 @@ impl Deframer {
         if self.escaped {
             return 0;
         }
-        let special = |b: &u8| self.drop_controls.escapes(*b);
-        line.iter().position(special).unwrap_or(line.len())
+        self.drop_controls.find(line).unwrap_or(line.len())
     }
 
     fn append(&mut self, octets: &[u8]) {

@@ -192,3 +192,10 @@ async fn pppd_with_chap_md5() {
 async fn pppd_with_mschap_v2() {
     right_and_wrong_password("auth +mschap-v2 -pap -chap -mschap", true).await;
 }
+
+#[tokio::test]
+async fn pppd_that_refuses_every_network_protocol_is_720() {
+    let Some(mut pppd) = Pppd::start("noauth noip noipv6") else { return };
+    let end = Link::dial(pppd.line.take().unwrap(), "secret").end().await;
+    assert_eq!((end.code().0, end.ran), (720, false), "{end:?}");
+}

@@ -2,12 +2,13 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 use super::{End, Order, Plan, Report, Talk, Traffic, Why};
 use crate::hdlc::{Accm, Deframer, frame};
@@ -123,26 +124,31 @@ impl Pump {
     async fn until_done(mut self) -> End {
         let mut from_line = vec![0; 64 << 10];
         let mut from_tun = vec![0; 2048.max(usize::from(self.session.mtu()) + 64)];
+        let mut timer = std::pin::pin!(tokio::time::sleep_until(Instant::now()));
         while !self.done {
             self.settle().await;
             if self.done {
                 break;
             }
-            self.turn(&mut from_line, &mut from_tun).await;
+            self.turn(&mut from_line, &mut from_tun, timer.as_mut()).await;
         }
         self.line.close().await;
         self.end.unwrap_or_else(|| End::of(Why::Cancelled))
     }
 
     /// Waits for one thing to happen and deals with it.
-    async fn turn(&mut self, from_line: &mut [u8], from_tun: &mut [u8]) {
+    async fn turn(&mut self, from_line: &mut [u8], from_tun: &mut [u8], mut timer: Pin<&mut Sleep>) {
         let deadline = self.deadline();
+        // To set a timer costs more than a datagram.
+        if let Some(deadline) = deadline.filter(|deadline| *deadline != timer.deadline()) {
+            timer.as_mut().reset(deadline);
+        }
         let pending = self.sent < self.out.len();
         let room = self.out.len() - self.sent < FULL;
         tokio::select! {
             biased;
             order = next_order(self.orders.as_mut()) => self.order(order),
-            () = sleep_until(deadline) => self.timeout().await,
+            () = timer, if deadline.is_some() => self.timeout().await,
             written = self.line.write(&self.out[self.sent..]), if pending => match written {
                 Ok(written) => self.written(written),
                 Err(_) => self.line_lost().await,
@@ -151,8 +157,10 @@ impl Pump {
                 Ok(0) | Err(_) => self.line_lost().await,
                 Ok(read) => self.input(&from_line[..read]),
             },
-            ready = readable(self.tun.as_ref()), if room => {
-                if ready.is_ok() { self.read_interface(from_tun) } else { self.tun = None }
+            read = next_datagram(self.tun.as_ref(), from_tun), if room => match read {
+                Ok(length @ 1..) => self.send_datagrams(length, from_tun),
+                // The interface is gone: the link goes on, and its owner will end it or bring another.
+                _ => self.tun = None,
             }
         }
     }
@@ -309,20 +317,19 @@ impl Pump {
         self.silent_at = says_so.then(|| Instant::now() + SILENCE);
     }
 
-    fn read_interface(&mut self, buffer: &mut [u8]) {
-        let Some(tun) = &self.tun else { return };
+    /// Frames a datagram that was read, and those that wait behind it.
+    fn send_datagrams(&mut self, mut length: usize, buffer: &mut [u8]) {
         let headers = [self.session.header(protocol::IPV4), self.session.header(protocol::IPV6)];
-        for _ in 0..BURST {
-            let length = match rustix::io::read(tun, &mut *buffer) {
-                Err(rustix::io::Errno::AGAIN) => return,
-                // The interface is gone: the link goes on, and its owner will end it or bring another.
-                Ok(0) | Err(_) => return self.tun = None,
-                Ok(length) => length,
-            };
-            let version = buffer[0] >> 4;
-            let header = if version == 6 { &headers[1] } else { &headers[0] };
+        for more in (0..BURST).rev() {
+            let header = if buffer[0] >> 4 == 6 { &headers[1] } else { &headers[0] };
             self.traffic.add_sent(length);
             frame(&[header, &buffer[..length]], self.accm, &mut self.out);
+            let Some(tun) = self.tun.as_ref().filter(|_| more > 0) else { return };
+            match rustix::io::read(tun, &mut *buffer) {
+                Ok(read @ 1..) => length = read,
+                // What is wrong, if anything is, will be met again.
+                Ok(0) | Err(_) => return,
+            }
         }
     }
 
@@ -452,24 +459,13 @@ fn interface(tun: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     Ok(unsafe { AsyncFd::register(tun)? })
 }
 
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits until the interface has a datagram. The readiness is cleared when a read finds nothing, so this asks anew
-/// each time.
-async fn readable(tun: Option<&AsyncFd<OwnedFd>>) -> io::Result<()> {
+/// Waits for a datagram from the interface.
+async fn next_datagram(tun: Option<&AsyncFd<OwnedFd>>, into: &mut [u8]) -> io::Result<usize> {
     let Some(tun) = tun else { return std::future::pending().await };
     loop {
         let mut guard = tun.readable().await?;
-        let mut ready = [rustix::event::PollFd::new(tun, rustix::event::PollFlags::IN)];
-        if rustix::event::poll(&mut ready, Some(&rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0 {
-            guard.retain_ready();
-            return Ok(());
+        if let Ok(read) = guard.try_io(|tun| Ok(rustix::io::read(tun, &mut *into)?)) {
+            return read;
         }
-        guard.clear_ready();
     }
 }

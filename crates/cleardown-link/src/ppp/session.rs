@@ -364,12 +364,18 @@ impl Session {
             code::ECHO_REQUEST | code::ECHO_REPLY | code::PROTOCOL_REJECT => {}
             _ => {
                 if packet.code == code::TERMINATE_REQUEST && self.lcp.state() == State::Opened {
-                    self.reason.get_or_insert(Reason::PeerEnded);
+                    // A peer that has no network protocol to run ends the link instead of saying so.
+                    let none = self.phase == Phase::Network && !self.runs_anything();
+                    self.reason.get_or_insert(if none { Reason::NoNetwork } else { Reason::PeerEnded });
                 }
                 self.lcp.input(packet, now);
                 self.check_agreement(now);
             }
         }
+    }
+
+    fn runs_anything(&self) -> bool {
+        opened(&self.ipcp) || opened(&self.ipv6cp)
     }
 
     fn check_agreement(&mut self, now: Moment) {
