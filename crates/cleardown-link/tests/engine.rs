@@ -9,7 +9,7 @@ use cleardown_link::engine::{End, Order, Plan, Report, Talk, Why, run};
 use cleardown_link::line::{Line, Speed};
 use cleardown_link::modem;
 use cleardown_link::ppp::ipcp::Offer;
-use cleardown_link::ppp::session::{Config, Event, Reason};
+use cleardown_link::ppp::session::{Config, Event, Phase, Reason, Session};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -176,4 +176,14 @@ async fn a_modem_that_says_busy_is_676() {
     modem.try_write(b"\r\nBUSY\r\n").unwrap();
     drop(modem);
     assert_eq!(link.end().await.code().0, 676);
+}
+
+#[test]
+fn a_session_that_has_ended_is_not_ended_again() {
+    let mut session = Session::new(Config::default());
+    session.open(Duration::ZERO);
+    session.line_lost(Duration::ZERO);
+    while session.poll_event().is_some() {}
+    session.close(Duration::ZERO);
+    assert_eq!((session.phase(), session.poll_event(), session.deadline()), (Phase::Dead, None, None));
 }

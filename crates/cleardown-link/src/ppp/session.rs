@@ -241,7 +241,11 @@ impl Session {
     }
 
     /// Ends the link politely; [`Event::Ended`] follows, at the latest when the restart timer has run out twice.
+    /// A link that has ended stays as it is.
     pub fn close(&mut self, now: Moment) {
+        if self.phase == Phase::Dead {
+            return;
+        }
         self.end(Reason::Asked, now);
         self.settle(now);
     }
