@@ -243,9 +243,6 @@ impl Session {
     /// Ends the link politely; [`Event::Ended`] follows, at the latest when the restart timer has run out twice.
     /// A link that has ended stays as it is.
     pub fn close(&mut self, now: Moment) {
-        if self.phase == Phase::Dead {
-            return;
-        }
         self.end(Reason::Asked, now);
         self.settle(now);
     }
@@ -582,6 +579,9 @@ impl Session {
     }
 
     fn end(&mut self, reason: Reason, now: Moment) {
+        if self.phase == Phase::Dead {
+            return;
+        }
         self.reason.get_or_insert(reason);
         self.enter(Phase::Terminate);
         self.lcp.event(Change::Close, now);
