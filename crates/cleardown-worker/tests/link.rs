@@ -209,8 +209,6 @@ async fn silence_for_as_long_as_the_entry_allows_is_told_once() {
 async fn an_idle_link_takes_less_than_8_megabytes() {
     let exchange = Exchange::new();
     let (worker, _peer, _interface) = connected(&exchange, "").await;
-    let resident = worker.resident();
-    // The pages of an unoptimised program count too.
-    let promised = if cfg!(debug_assertions) { 10 } else { 8 };
-    assert!(resident < promised << 10, "{resident} KiB");
+    let own = worker.own_memory();
+    assert!(own < 8 << 10, "{own} KiB");
 }

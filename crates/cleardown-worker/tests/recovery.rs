@@ -118,11 +118,11 @@ async fn an_idle_worker_is_small() {
     let dir = tempfile::tempdir().unwrap();
     assert!(write(&source(dir.path(), 512), &kept.path("a")).await);
     let small = async {
-        while worker.resident() > 15 << 10 {
+        while worker.own_memory() > 15 << 10 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     let became_small = tokio::time::timeout(PATIENCE, small).await;
-    println!("resident after 32 MiB: {} KiB", worker.resident());
+    println!("memory after 32 MiB: {} KiB", worker.own_memory());
     became_small.expect("under 15 MiB");
 }

@@ -113,10 +113,10 @@ impl Worker {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// Resident memory in KiB.
-    pub fn resident(&self) -> u64 {
+    /// Memory that is the process's own, in KiB: the pages of an unoptimised program would say nothing.
+    pub fn own_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 }
