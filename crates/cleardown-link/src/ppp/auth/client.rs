@@ -92,7 +92,9 @@ impl Client {
             (Method::ChapMd5, code::SUCCESS) => self.accepted(),
             (Method::MsChapV2, code::SUCCESS) => self.check_server(packet.data),
             (Method::MsChapV2, code::FAILURE) => {
-                self.refused(mschap::failure_code(&printable(packet.data)), packet.data);
+                let message = printable(packet.data);
+                let (code, words) = mschap::failure(&message);
+                self.refused(code, words.as_bytes());
             }
             (_, code::FAILURE) => self.refused(Code::AUTHENTICATION_FAILURE, packet.data),
             _ => {}

@@ -62,12 +62,13 @@ pub fn authenticator_response(
     second.iter().fold(String::from("S="), |text, octet| text + &format!("{octet:02X}"))
 }
 
-/// The RAS number in a failure message (`E=691 R=1 C=... V=3 M=...`); the numbers of RFC 2759, section 6, are
-/// RAS's own.
-pub fn failure_code(message: &str) -> Code {
-    let code = message.split(' ').find_map(|part| part.strip_prefix("E=")?.parse().ok());
-    code.filter(|code| matches!(code, 646 | 647 | 648 | 649 | 691 | 709))
-        .map_or(Code::AUTHENTICATION_FAILURE, Code)
+/// The RAS number in a failure message (`E=691 R=1 C=... V=3 M=...`), and its words for people; the numbers of RFC 2759,
+/// section 6, are RAS's own.
+pub fn failure(message: &str) -> (Code, &str) {
+    let (fields, words) = message.split_once("M=").unwrap_or((message, message));
+    let code = fields.split(' ').find_map(|part| part.strip_prefix("E=")?.parse().ok());
+    let code = code.filter(|code| matches!(code, 646 | 647 | 648 | 649 | 691 | 709));
+    (code.map_or(Code::AUTHENTICATION_FAILURE, Code), words)
 }
 
 #[cfg(test)]
@@ -95,8 +96,8 @@ mod tests {
 
     #[test]
     fn failure_messages_carry_ras_numbers() {
-        assert_eq!(failure_code("E=648 R=0 C=00 V=3 M=expired"), Code::PASSWD_EXPIRED);
-        assert_eq!(failure_code("E=999 R=0"), Code::AUTHENTICATION_FAILURE);
-        assert_eq!(failure_code("no"), Code::AUTHENTICATION_FAILURE);
+        assert_eq!(failure("E=648 R=0 C=00 V=3 M=it expired"), (Code::PASSWD_EXPIRED, "it expired"));
+        assert_eq!(failure("E=999 R=0"), (Code::AUTHENTICATION_FAILURE, "E=999 R=0"));
+        assert_eq!(failure("no"), (Code::AUTHENTICATION_FAILURE, "no"));
     }
 }
