@@ -104,6 +104,18 @@ pub struct EndRequest {
 impl EndRequest {
     /// The default deadline of an end that does not wait for holders.
     pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// The polite wish: refused when they are in use, nothing forgotten, the default deadline.
+    pub fn of(which: Which) -> Self {
+        EndRequest {
+            which,
+            verb: Verb::Refuse,
+            forget: false,
+            timeout_ms: None,
+            drop_reference: false,
+            with_dependents: false,
+        }
+    }
 }
 
 /// What to dial.

@@ -64,4 +64,13 @@ impl Context {
     pub(crate) fn worker_socket(&self, id: &str) -> PathBuf {
         self.location.dir.join("workers").join(format!("{id}.sock"))
     }
+
+    /// Removes it, once the connection is over.
+    pub(crate) fn remove_worker_socket(&self, id: &str) {
+        if let Err(error) = std::fs::remove_file(self.worker_socket(id))
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "removing a worker's socket");
+        }
+    }
 }

@@ -9,15 +9,15 @@ use cleardown_core::life::drive::Found;
 use cleardown_core::{Error, Result};
 use cleardown_drive::Arena;
 use cleardown_ipc::Secret;
-use cleardown_kernel::{Mount, Process, mounts};
-use cleardown_worker::control::{self, Client, Phase, Reply, Request, WorkerStatus, read_secret};
+use cleardown_kernel::{Identity, Mount, Process, mounts};
+use cleardown_worker::control::{self, Phase, Reply, Request, read_secret};
 use futures_util::future::join_all;
 use rustix::process::Signal;
 
 use crate::actor::{self, Remains, is_alive};
 use crate::context::{Context, Record};
 use crate::manager::Kept;
-use crate::supervisor::Worker;
+use crate::supervisor;
 
 /// A worker that does not answer within this time is replaced.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -58,7 +58,7 @@ async fn examine(
     let mut secret = secret.and_then(|descriptor| secret_in(&descriptor));
     let mut session = None;
     let mut worker = None;
-    match find_worker(context, &record).await {
+    match supervisor::find(&context.worker_socket(&record.spec.id), PATIENCE).await {
         Some((found, status)) => {
             secret = ask_secret(&found.client).await.or(secret);
             if let Ok((Reply::Descriptors { present: true }, descriptors)) =
@@ -76,9 +76,7 @@ async fn examine(
             }
         }
         None => {
-            if let Some(process) = record.worker.and_then(|worker| Process::open(worker).ok().flatten()) {
-                kill(&process).await;
-            }
+            kill_left(record.worker).await;
         }
     }
     let mount = find_mount(&record, table);
@@ -90,15 +88,6 @@ async fn examine(
     };
     let arena = arena.and_then(|arena| Arena::open(arena).ok());
     Remains { record, secret, worker, session, fuse, arena, mount, found }
-}
-
-async fn find_worker(context: &Context, record: &Record) -> Option<(Worker, WorkerStatus)> {
-    let (client, events) = Client::connect(&context.worker_socket(&record.spec.id)).ok()?;
-    let (Reply::Status(status), _) = client.request(Request::Status, &[], PATIENCE).await.ok()? else {
-        return None;
-    };
-    let process = Process::of(status.pid).ok()?;
-    Some((Worker { process, client, events }, *status))
 }
 
 pub(crate) async fn ask_secret(client: &control::Client) -> Option<Secret> {
@@ -124,7 +113,14 @@ fn find_mount(record: &Record, table: &[Mount]) -> Option<Mount> {
     found.cloned()
 }
 
-pub(crate) async fn kill(process: &Process) {
+/// Kills a worker that cannot be talked to, if it is still there.
+pub(crate) async fn kill_left(worker: Option<Identity>) {
+    if let Some(process) = worker.and_then(|worker| Process::open(worker).ok().flatten()) {
+        kill(&process).await;
+    }
+}
+
+async fn kill(process: &Process) {
     let _ = process.signal(Signal::KILL);
     if tokio::time::timeout(PATIENCE, process.ended()).await.is_err() {
         tracing::error!(pid = process.identity().pid, "a worker does not die");

@@ -1,7 +1,7 @@
 //! Workers: how they are started, and how the daemon holds on to them.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use cleardown_core::{Error, Result};
 use cleardown_kernel::Process;
-use cleardown_worker::control::{Client, Event, Listener};
+use cleardown_worker::control::{Client, Event, Listener, Reply, Request, WorkerStatus};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use rustix::process::{Gid, Uid};
 use tokio::sync::mpsc;
 
@@ -25,6 +27,51 @@ pub(crate) struct Worker {
     pub(crate) process: Process,
     pub(crate) client: Client,
     pub(crate) events: mpsc::Receiver<Event>,
+}
+
+impl Worker {
+    /// Waits for the process's end, and reaps it. It does not hold the worker.
+    pub(crate) fn end(&self) -> BoxFuture<'static, ()> {
+        let Ok(Some(process)) = Process::open(self.process.identity()) else {
+            self.process.reap();
+            return std::future::ready(()).boxed();
+        };
+        async move {
+            if let Err(error) = process.ended().await {
+                tracing::error!(%error, "waiting for a worker's end");
+            }
+            process.reap();
+        }
+        .boxed()
+    }
+}
+
+/// The worker whose socket is at `path`, when it still runs and answers, and how it is.
+pub(crate) async fn find(path: &Path, patience: Duration) -> Option<(Worker, WorkerStatus)> {
+    let (client, events) = Client::connect(path).ok()?;
+    let (Reply::Status(status), _) = client.request(Request::Status, &[], patience).await.ok()? else {
+        return None;
+    };
+    let process = Process::of(status.pid).ok()?;
+    Some((Worker { process, client, events }, *status))
+}
+
+/// Asks a worker. Its death is no answer: that is told by the process itself.
+pub(crate) async fn ask(
+    client: &Client,
+    request: Request,
+    descriptors: Vec<OwnedFd>,
+    patience: Duration,
+) -> Result<Reply> {
+    let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+    match client.request(request, &borrowed, patience).await {
+        Ok((reply, _)) => Ok(reply),
+        Err(error) if client.is_gone() => {
+            tracing::debug!(%error, "the worker is gone");
+            std::future::pending().await
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Starts a worker whose socket is at `path`.

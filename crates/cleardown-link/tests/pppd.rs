@@ -9,9 +9,7 @@ mod common;
 
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,6 +17,7 @@ use cleardown_link::engine::{End, Order, Plan, Report, Talk, Why, run_on};
 use cleardown_link::line::{Line, Open};
 use cleardown_link::ppp::auth::client::Identity;
 use cleardown_link::ppp::session::{Config, Event, Reason};
+use cleardown_testkit::pppd;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -27,23 +26,6 @@ const OURS: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 2);
 const THEIRS: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
 const DNS: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 53);
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The guest's first process: the host's files, read-only, are its root.
-const INIT: &str = r#"#!/bin/sh
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs tmpfs /run; mount -t devtmpfs dev /dev 2>/dev/null
-mkdir -p /run/ppp-etc /dev/pts /run/lock; mount --bind /run/ppp-etc /etc/ppp
-for module in drivers/net/slip/slhc lib/crc-ccitt drivers/net/ppp/ppp_generic drivers/net/ppp/ppp_async; do
-  busybox insmod MODULES/kernel/$module.ko
-done
-[ -e /dev/ppp ] || mknod /dev/ppp c 108 0
-printf '* * secret *\n' > /etc/ppp/pap-secrets; cp /etc/ppp/pap-secrets /etc/ppp/chap-secrets; : > /etc/ppp/options
-ip link set lo up
-while :; do
-  pppd /dev/ttyS0 115200 nodetach local nocrtscts passive lcp-max-configure 60 name server ms-dns 10.64.0.53 \
-    10.64.0.1:10.64.0.2 AUTH
-done
-"#;
 
 /// pppd, waiting on a line. Dropping it switches its machine off.
 struct Pppd {
@@ -55,32 +37,14 @@ struct Pppd {
 impl Pppd {
     /// None, with a word on standard error, where the machine lacks something.
     fn start(auth: &str) -> Option<Pppd> {
-        let modules = std::fs::read_dir("/usr/lib/uml/modules").ok().and_then(|mut all| all.next()?.ok());
-        let programs = ["/usr/bin/linux.uml", "/usr/sbin/pppd", "/usr/bin/busybox"];
-        let missing = programs.iter().find(|program| !Path::new(program).exists());
-        let (Some(modules), None) = (modules, missing) else {
-            eprintln!("SKIPPED: needs user-mode-linux, ppp and busybox");
-            return None;
-        };
         let folder = tempfile::tempdir().unwrap();
-        let init = folder.path().join("init");
-        let script = INIT.replace("MODULES", modules.path().to_str().unwrap()).replace("AUTH", auth);
-        std::fs::write(&init, script).unwrap();
-        std::fs::set_permissions(&init, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let run = format!("while :; do\n  {} {auth}\ndone", pppd::PPPD);
+        let init = pppd::init(folder.path(), "secret", &run)?;
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-        let mut command = Command::new("/usr/bin/linux.uml");
+        let mut command = Command::new(pppd::KERNEL);
         command
-            .args([
-                "mem=96M",
-                "rootfstype=hostfs",
-                "rootflags=/",
-                "ro",
-                "con=null",
-                "con0=null,fd:1",
-                "ssl=null",
-            ])
-            .args(["ssl0=fd:63", "console=tty0", "quiet", "loglevel=3", "panic=-1"])
+            .args(pppd::ARGUMENTS)
             .arg(format!("init={}", init.display()))
             .env("TMPDIR", "/dev/shm")
             .env("HOME", folder.path())

@@ -4,6 +4,7 @@
 pub mod fuse;
 pub mod hayes;
 pub mod netns;
+pub mod pppd;
 pub mod process;
 pub mod samba;
 pub mod sshd;

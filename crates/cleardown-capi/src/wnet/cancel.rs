@@ -44,12 +44,10 @@ pub fn cancel_2<C: Unit>(name: Str<C>, flags: u32, force: i32) -> Result<(), Fai
         _ => return Err(Error::from(ErrorKind::NotConnected(name)).into()),
     };
     let request = EndRequest {
-        which: Which::Names(vec![which]),
         verb: if force { Verb::Force } else { Verb::Refuse },
         forget: local.is_ok() && flags & connect::UPDATE_PROFILE != 0,
-        timeout_ms: None,
         drop_reference: local.is_err() && flags & connect::REFCOUNT != 0,
-        with_dependents: false,
+        ..EndRequest::of(Which::Names(vec![which]))
     };
     end(&request).map_err(|failure| match remote {
         Ok(remote) => failure.by(remote.scheme),
@@ -63,14 +61,7 @@ pub fn cancel_2<C: Unit>(name: Str<C>, flags: u32, force: i32) -> Result<(), Fai
 /// The first refusal, as for [`cancel_2`].
 pub fn clear(_window: usize) -> Result<(), Failure> {
     let names = super::view::drives(false)?.into_iter().map(|drive| drive.view.name).collect();
-    end(&EndRequest {
-        which: Which::Names(names),
-        verb: Verb::Refuse,
-        forget: false,
-        timeout_ms: None,
-        drop_reference: false,
-        with_dependents: false,
-    })
+    end(&EndRequest::of(Which::Names(names)))
 }
 
 /// Ends, and gives the first refusal. What could not be proven about an end that happened is no failure of the call.

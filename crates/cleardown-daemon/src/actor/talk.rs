@@ -29,21 +29,7 @@ const DRAIN: Duration = Duration::from_secs(24 * 3600);
 impl Actor {
     /// Takes a worker into service.
     pub(super) fn employ(&mut self, worker: Worker) {
-        if let Ok(Some(process)) = cleardown_kernel::Process::open(worker.process.identity()) {
-            self.works.push(
-                async move {
-                    if let Err(error) = process.ended().await {
-                        tracing::error!(%error, "waiting for a worker's end");
-                    }
-                    process.reap();
-                    Happening::WorkerEnded
-                }
-                .boxed(),
-            );
-        } else {
-            worker.process.reap();
-            self.works.push(std::future::ready(Happening::WorkerEnded).boxed());
-        }
+        self.works.push(worker.end().map(|()| Happening::WorkerEnded).boxed());
         self.farewell = None;
         self.worker_is_silent = false;
         self.pending.clear();
@@ -61,18 +47,7 @@ impl Actor {
         let Some(client) = self.worker.as_ref().map(|worker| worker.client.clone()) else {
             return std::future::pending().boxed();
         };
-        async move {
-            let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-            match client.request(request, &borrowed, patience).await {
-                Ok((reply, _)) => Ok(reply),
-                Err(error) if client.is_gone() => {
-                    tracing::debug!(%error, "the worker is gone");
-                    std::future::pending().await
-                }
-                Err(error) => Err(error),
-            }
-        }
-        .boxed()
+        async move { supervisor::ask(&client, request, descriptors, patience).await }.boxed()
     }
 
     pub(super) fn connect(&self) -> Work {

@@ -389,12 +389,7 @@ impl Actor {
     }
 
     fn finish(self) {
-        let socket = self.context.worker_socket(&self.handle.spec.id);
-        if let Err(error) = std::fs::remove_file(&socket)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(%error, "removing a worker's socket");
-        }
+        self.context.remove_worker_socket(&self.handle.spec.id);
         let (name, state) = (self.handle.spec.name(), self.machine.state());
         if matches!(state, State::Ended | State::Failed) && !self.end_wanted {
             let mut last = self.handle.view(None, Vec::new());

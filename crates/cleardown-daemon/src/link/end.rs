@@ -106,12 +106,9 @@ pub(crate) async fn hang_up(
         return Err(ErrorKind::NotPermitted(what).into());
     }
     let end = EndRequest {
-        which: Which::Names(Vec::new()),
-        verb: Verb::Refuse,
-        forget: false,
         timeout_ms: request.timeout_ms,
         drop_reference: true,
-        with_dependents: false,
+        ..EndRequest::of(Which::Names(Vec::new()))
     };
     Ok(end_all(context, caller, &[link], &end, &progress).await)
 }

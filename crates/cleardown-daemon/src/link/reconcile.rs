@@ -6,17 +6,16 @@ use std::time::Duration;
 
 use cleardown_core::life::link::Found;
 use cleardown_core::{Error, Result};
-use cleardown_kernel::Process;
 use cleardown_kernel::net::{self, Tun};
-use cleardown_worker::control::{Client, Reply, Request, WorkerStatus};
+use cleardown_worker::control::{Reply, Request};
 use futures_util::future::join_all;
 
 use super::actor::{self, Remains};
 use super::spec::Record;
 use super::talk::line_end;
 use crate::context::Context;
-use crate::reconcile::{ask_secret, kill};
-use crate::supervisor::Worker;
+use crate::reconcile::{ask_secret, kill_left};
+use crate::supervisor;
 
 /// A worker that does not answer within this time counts as dead.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,7 +49,7 @@ async fn examine(context: &Context, record: Record) -> Remains {
     let mut tun = None;
     let mut status = None;
     let mut worker = None;
-    match find_worker(context, &record).await {
+    match supervisor::find(&context.worker_socket(&record.spec.id), PATIENCE).await {
         Some((found, its)) => {
             secret = ask_secret(&found.client).await;
             if let Ok((Reply::Descriptors { present: true }, mut descriptors)) =
@@ -63,9 +62,7 @@ async fn examine(context: &Context, record: Record) -> Remains {
             worker = Some(found);
         }
         None => {
-            if let Some(process) = record.worker.and_then(|worker| Process::open(worker).ok().flatten()) {
-                kill(&process).await;
-            }
+            kill_left(record.worker).await;
         }
     }
     let name = record.spec.name();
@@ -78,13 +75,4 @@ async fn examine(context: &Context, record: Record) -> Remains {
     };
     let agreed = status.and_then(|link| link.agreed);
     Remains { record, secret, worker, tun, agreed, found }
-}
-
-async fn find_worker(context: &Context, record: &Record) -> Option<(Worker, WorkerStatus)> {
-    let (client, events) = Client::connect(&context.worker_socket(&record.spec.id)).ok()?;
-    let (Reply::Status(status), _) = client.request(Request::Status, &[], PATIENCE).await.ok()? else {
-        return None;
-    };
-    let process = Process::of(status.pid).ok()?;
-    Some((Worker { process, client, events }, *status))
 }

@@ -1,35 +1,20 @@
 //! Talking with the worker.
 
-use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use cleardown_core::life::link::{Event, LineEnd};
-use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_core::{Error, ErrorKind};
 use cleardown_worker::control::{self, Client, Dial, LinkEnd, Reply, Request};
 use futures_util::FutureExt;
 
 use super::actor::{Actor, Happening, Work};
 use super::perform::SLACK;
-use crate::supervisor::{self, Worker};
+use crate::supervisor::{self, Worker, ask};
 
 impl Actor {
     /// Takes a worker into service.
     pub(super) fn employ(&mut self, worker: Worker) {
-        if let Ok(Some(process)) = cleardown_kernel::Process::open(worker.process.identity()) {
-            self.works.push(
-                async move {
-                    if let Err(error) = process.ended().await {
-                        tracing::error!(%error, "waiting for a worker's end");
-                    }
-                    process.reap();
-                    Happening::WorkerEnded
-                }
-                .boxed(),
-            );
-        } else {
-            worker.process.reap();
-            self.works.push(std::future::ready(Happening::WorkerEnded).boxed());
-        }
+        self.works.push(worker.end().map(|()| Happening::WorkerEnded).boxed());
         self.worker_is_silent = false;
         self.worker = Some(worker);
     }
@@ -147,24 +132,6 @@ impl Actor {
             other => tracing::debug!(?other, "a worker"),
         }
         Happening::Nothing
-    }
-}
-
-/// Asks the worker. Its death is no answer: that is told by the process itself.
-async fn ask(
-    client: &Client,
-    request: Request,
-    descriptors: Vec<OwnedFd>,
-    patience: Duration,
-) -> Result<Reply> {
-    let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-    match client.request(request, &borrowed, patience).await {
-        Ok((reply, _)) => Ok(reply),
-        Err(error) if client.is_gone() => {
-            tracing::debug!(%error, "the worker is gone");
-            std::future::pending().await
-        }
-        Err(error) => Err(error),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleardown_core::link::{Device, Dialling, Entry, Network, Ppp, RasState};
-use cleardown_core::request::{DialRequest, Dialled, EndRequest, HangUpRequest, Verb, Which};
+use cleardown_core::request::{DialRequest, Dialled, EndRequest, HangUpRequest, Which};
 use cleardown_core::view::{Connection, EndReport, LinkProof, Progress, Status};
 use cleardown_core::{Code, ErrorKind, Result};
 use cleardown_ipc::ProgressSink;
@@ -186,14 +186,7 @@ async fn dial_with(context: &Arc<Context>, device: Device, progress: ProgressSin
 }
 
 async fn end_office(context: &Arc<Context>, change: impl FnOnce(&mut EndRequest)) -> EndReport {
-    let mut request = EndRequest {
-        which: Which::Names(vec!["office".into()]),
-        verb: Verb::Refuse,
-        forget: false,
-        timeout_ms: None,
-        drop_reference: false,
-        with_dependents: false,
-    };
+    let mut request = EndRequest::of(Which::Names(vec!["office".into()]));
     change(&mut request);
     end::end(context, me(), request, ProgressSink::none()).await.unwrap()
 }

@@ -53,14 +53,7 @@ async fn map(context: &Arc<Context>) -> Result<Connection> {
 }
 
 async fn end_with(context: &Arc<Context>, change: impl FnOnce(&mut EndRequest)) -> EndReport {
-    let mut request = EndRequest {
-        which: Which::Names(vec![REMOTE.into()]),
-        verb: Verb::Refuse,
-        forget: false,
-        timeout_ms: None,
-        drop_reference: false,
-        with_dependents: false,
-    };
+    let mut request = EndRequest::of(Which::Names(vec![REMOTE.into()]));
     change(&mut request);
     end::end(context, me(), request, ProgressSink::none()).await.unwrap()
 }

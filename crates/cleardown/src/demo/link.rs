@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use cleardown_client::{Client, Secret};
 use cleardown_core::link::{Device, Dialling, Entry, EntryName, Network, Ppp};
-use cleardown_core::request::{DialRequest, Dialled, EndRequest, Verb, Which};
+use cleardown_core::request::{DialRequest, Dialled, EndRequest, Which};
 use cleardown_core::view::{Connection, Ended, Status};
 use cleardown_core::{Error, ErrorKind, Exit, Result};
 use cleardown_profile::PhoneBook;
@@ -18,12 +18,12 @@ use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
 use super::peer::Peer;
-use super::{dismiss, ping};
+use super::{ping, to_the_end};
 use crate::commands::{dial, end};
 use crate::demo::play::{expect, password, say, unexpected};
 use crate::progress::DialMeter;
 use crate::ui::Ui;
-use crate::{connect, interrupt, table};
+use crate::{connect, table};
 
 /// How long a ping may take, and the whole dial.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,12 +46,7 @@ pub(crate) async fn play(folder: &Path, ui: &mut Ui) -> Result<u8> {
         say(ui, "link", &format!("left out: no network namespace can be made here ({errno})"));
         return Ok(Exit::Done as u8);
     }
-    let played = interrupt::guard(scenes(folder, ui)).await;
-    dismiss().await;
-    match played? {
-        Ok(outcome) => outcome.map(|()| Exit::Done as u8),
-        Err(signal) => Ok(signal.exit_code()),
-    }
+    to_the_end(scenes(folder, ui)).await
 }
 
 async fn scenes(folder: &Path, ui: &mut Ui) -> Result<()> {
@@ -119,14 +114,7 @@ fn has_interface(name: &str) -> Result<bool> {
 }
 
 async fn hang_up(client: &Client) -> Result<Ended> {
-    let request = EndRequest {
-        which: Which::Names(vec!["office".into()]),
-        verb: Verb::Refuse,
-        forget: false,
-        timeout_ms: None,
-        drop_reference: false,
-        with_dependents: false,
-    };
+    let request = EndRequest::of(Which::Names(vec!["office".into()]));
     let report = client.end(&request, |_| {}).await?;
     if let Some(refused) = report.refused.into_iter().next() {
         return Err(refused.error);

@@ -125,17 +125,20 @@ fn is_mounted_below(folder: &Path) -> bool {
     table.lines().filter_map(|line| line.split(' ').nth(4)).any(|point| Path::new(point).starts_with(folder))
 }
 
+/// Plays the scenes of a part, and ends what a failure or a signal has left; the exit code.
+async fn to_the_end(scenes: impl Future<Output = Result<()>>) -> Result<u8> {
+    let played = interrupt::guard(scenes).await;
+    dismiss().await;
+    match played? {
+        Ok(outcome) => outcome.map(|()| Exit::Done as u8),
+        Err(signal) => Ok(signal.exit_code()),
+    }
+}
+
 /// Ends whatever the inner instance still has, and lets its daemon go.
 async fn dismiss() {
     let Ok(client) = Client::connect(Instance::User, Start::Never).await else { return };
-    let request = EndRequest {
-        which: Which::All,
-        verb: Verb::Force,
-        forget: false,
-        timeout_ms: Some(5_000),
-        drop_reference: false,
-        with_dependents: false,
-    };
+    let request = EndRequest { verb: Verb::Force, timeout_ms: Some(5_000), ..EndRequest::of(Which::All) };
     let _ = client.end(&request, |_| {}).await;
     let _ = client.shutdown_daemon().await;
 }

@@ -5,27 +5,22 @@ use std::io::Write;
 use std::path::Path;
 
 use cleardown_client::{Client, Secret};
-use cleardown_core::request::{EndRequest, MapRequest, Name, Verb, Which};
+use cleardown_core::request::{EndRequest, MapRequest, Name, Which};
 use cleardown_core::view::{Connection, Ended, Status};
 use cleardown_core::{Error, ErrorKind, Exit, Result};
 
 use super::server::Server;
-use super::{dismiss, is_mounted_below};
+use super::{is_mounted_below, to_the_end};
 use crate::commands::{end, map};
 use crate::ui::Ui;
-use crate::{connect, format, interrupt, table};
+use crate::{connect, format, table};
 
 /// What is written: enough that it does not fit into any single request.
 const SIZE: usize = 8_000_000;
 
 /// Plays, and ends what a failure or a signal has left.
 pub(crate) async fn play(folder: &Path, ui: &mut Ui) -> Result<u8> {
-    let played = interrupt::guard(scenes(folder, ui)).await;
-    dismiss().await;
-    match played? {
-        Ok(outcome) => outcome.map(|()| Exit::Done as u8),
-        Err(signal) => Ok(signal.exit_code()),
-    }
+    to_the_end(scenes(folder, ui)).await
 }
 
 async fn scenes(folder: &Path, ui: &mut Ui) -> Result<()> {
@@ -127,14 +122,7 @@ fn letter() -> Vec<u8> {
 }
 
 fn request() -> EndRequest {
-    EndRequest {
-        which: Which::Names(vec!["z:".into()]),
-        verb: Verb::Refuse,
-        forget: false,
-        timeout_ms: None,
-        drop_reference: false,
-        with_dependents: false,
-    }
+    EndRequest::of(Which::Names(vec!["z:".into()]))
 }
 
 async fn refused(client: &Client) -> Result<Error> {

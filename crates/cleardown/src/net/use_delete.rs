@@ -48,14 +48,7 @@ pub(super) async fn all(yes: Option<bool>, ui: &mut Ui) -> Result<u8> {
 }
 
 async fn attempt(client: &Client, which: Which, verb: Verb, ui: &mut Ui) -> Result<EndReport> {
-    let request = EndRequest {
-        which,
-        verb,
-        forget: true,
-        timeout_ms: None,
-        drop_reference: false,
-        with_dependents: false,
-    };
+    let request = EndRequest { verb, forget: true, ..EndRequest::of(which) };
     end::end(client, &request, ui).await?.map_err(|_| Error::from(ErrorKind::Cancelled))
 }
 

@@ -9,7 +9,7 @@ mod parse;
 use std::path::Path;
 
 use cleardown_core::link::{Entry, EntryName, RasState};
-use cleardown_core::request::{Dialled, EndRequest, Verb, Which};
+use cleardown_core::request::{Dialled, EndRequest, Which};
 use cleardown_core::view::{Connection, Kind, Progress, Status};
 use cleardown_core::{Code, Error, ErrorKind, Result, ras};
 
@@ -180,14 +180,7 @@ async fn disconnect(name: Option<EntryName>, ui: &mut Ui) -> Result<()> {
         ui.data("No connections");
         return Ok(());
     }
-    let request = EndRequest {
-        which: Which::Names(names),
-        verb: Verb::Refuse,
-        forget: false,
-        timeout_ms: None,
-        drop_reference: false,
-        with_dependents: false,
-    };
+    let request = EndRequest::of(Which::Names(names));
     let client = connect::links().await?;
     let report = end::end(&client, &request, ui).await?.map_err(|_| Error::from(ErrorKind::Cancelled))?;
     if let Some(refused) = report.refused.into_iter().next() {
