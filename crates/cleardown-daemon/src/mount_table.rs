@@ -1,6 +1,5 @@
 //! The mount table, watched: a mount that somebody else takes away is noticed, without a timer.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use cleardown_kernel::mounts;
@@ -29,9 +28,8 @@ pub(crate) fn check(context: &Context) {
         return;
     }
     let Ok(table) = mounts::read() else { return };
-    let present: HashSet<_> = table.iter().map(|mount| (mount.id, mount.dev)).collect();
     for (handle, mount) in handles {
-        if !present.contains(&(mount.id, mount.dev)) {
+        if mount.find_in(&table).is_none() {
             handle.mount_is_gone();
         }
     }

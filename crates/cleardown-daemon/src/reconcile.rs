@@ -103,14 +103,13 @@ fn secret_in(descriptor: &OwnedFd) -> Option<Secret> {
 
 /// The mount as it was noted; or the one in its place, when the note was cut short.
 fn find_mount(record: &Record, table: &[Mount]) -> Option<Mount> {
-    let found = match &record.mount {
-        Some(noted) => table.iter().find(|mount| mount.id == noted.id && mount.dev == noted.dev),
+    match &record.mount {
+        Some(noted) => noted.find_in(table).map(|found| Mount { unique: noted.unique, ..found.clone() }),
         None => {
             let here = mounts::topmost(table, record.spec.at.as_ref()?);
-            here.filter(|mount| mount.is_ours() && mount.source == record.spec.remote.to_string())
+            here.filter(|mount| mount.is_ours() && mount.source == record.spec.remote.to_string()).cloned()
         }
-    };
-    found.cloned()
+    }
 }
 
 /// Kills a worker that cannot be talked to, if it is still there.

@@ -13,6 +13,7 @@ pub mod ports;
 pub mod process;
 #[cfg(test)]
 mod testing;
+mod unique;
 pub mod users;
 
 pub use holders::{add_locks, holders};

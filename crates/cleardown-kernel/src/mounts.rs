@@ -34,8 +34,12 @@ impl fmt::Display for Dev {
 /// One line of the mount table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
-    /// The mount's id: unique in the whole system while the mount exists, also among namespaces.
+    /// The mount's id: unique in the whole system while the mount exists, also among namespaces; given again
+    /// when it is gone.
     pub id: u64,
+    /// The id that is never given again (Linux 6.8); known of mounts that we made, not of a table's lines.
+    #[serde(default)]
+    pub unique: Option<u64>,
     /// The id of the mount that it is mounted on.
     pub parent: u64,
     /// The file system's device number.
@@ -62,6 +66,18 @@ impl Mount {
     /// Whether it is one of Cleardown's.
     pub fn is_ours(&self) -> bool {
         self.fstype == FSTYPE
+    }
+
+    /// The line of this very mount in our own mount table, wherever it is mounted now; none when it is gone,
+    /// also when the kernel has given its numbers to another one since. (Before Linux 6.8 another mount of the
+    /// same source cannot be told from it.)
+    pub fn find_in<'t>(&self, table: &'t [Mount]) -> Option<&'t Mount> {
+        let alike = |line: &&Mount| {
+            (line.id, line.dev, &line.fstype, &line.source) == (self.id, self.dev, &self.fstype, &self.source)
+        };
+        let found = table.iter().find(alike)?;
+        let gone = self.unique.and_then(crate::unique::is_mounted) == Some(false);
+        (!gone).then_some(found)
     }
 }
 
@@ -124,7 +140,20 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     let (fstype, source) = (text()?, text()?);
     let super_options = text().unwrap_or_default();
     let dev = Dev { major, minor };
-    Some(Mount { id, parent, dev, root, at, options, shared, master, fstype, source, super_options })
+    Some(Mount {
+        id,
+        unique: None,
+        parent,
+        dev,
+        root,
+        at,
+        options,
+        shared,
+        master,
+        fstype,
+        source,
+        super_options,
+    })
 }
 
 fn unescape(field: &[u8]) -> PathBuf {

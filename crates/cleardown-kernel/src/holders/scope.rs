@@ -63,7 +63,7 @@ impl<'a> Scope<'a> {
         for (i, target) in targets.iter().enumerate() {
             devs.entry(target.dev).or_insert(i);
         }
-        let detached = targets.iter().any(|target| !table.iter().any(|mount| mount.id == target.id));
+        let detached = targets.iter().any(|target| target.find_in(table).is_none());
         let asks = |m: &&Mount| ["nfs", "9p", "overlay", "fuse"].iter().any(|t| m.fstype.starts_with(t));
         let remote =
             table.iter().filter(asks).map(|m| m.at.clone()).filter(|at| at != Path::new("/")).collect();

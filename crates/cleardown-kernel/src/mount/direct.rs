@@ -16,12 +16,14 @@ use rustix::mount::{
 
 use super::{MountRequest, Mounted, bad_point, folder};
 use crate::mounts::Mount;
+use crate::unique;
 
 pub(super) fn mount(request: &MountRequest) -> Result<Mounted> {
     let point = folder::hold(&request.at)?;
     let fuse = open_device()?;
     let detached = create(request, &fuse).map_err(refused)?;
     let id = mount_id(&detached).map_err(|error| Error::os("mounting", &error))?;
+    let unique = unique::of(&detached);
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     move_mount(&detached, "", &point.folder, "", flags)
         .map_err(|errno| bad_point(&request.at.display().to_string(), io::Error::from(errno).to_string()))?;
@@ -29,6 +31,7 @@ pub(super) fn mount(request: &MountRequest) -> Result<Mounted> {
     drop(detached);
     let mounts = crate::mounts::read().map_err(|error| Error::os("reading the mount table", &error))?;
     let mount = mounts.into_iter().find(|mount| mount.id == id);
+    let mount = mount.map(|mount| Mount { unique, ..mount });
     let mount =
         mount.ok_or_else(|| bad_point(&point.path.display().to_string(), "it was unmounted at once"))?;
     read_ahead(&mount);

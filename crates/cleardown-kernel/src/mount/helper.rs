@@ -14,7 +14,8 @@ use rustix::net::{
 };
 
 use super::{MountRequest, Mounted, bad_point, folder};
-use crate::mounts::{self, FSTYPE};
+use crate::mounts::{self, FSTYPE, Mount};
+use crate::unique;
 
 pub(super) fn mount(request: &MountRequest, patience: Duration) -> Result<Mounted> {
     let point = folder::hold(&request.at)?;
@@ -30,7 +31,8 @@ pub(super) fn mount(request: &MountRequest, patience: Duration) -> Result<Mounte
     }
     let fuse = receive(&ours, patience).map_err(|error| Error::os("mounting with fusermount3", &error))?;
     let table = mounts::read().map_err(|error| Error::os("reading the mount table", &error))?;
-    let mount = mounts::topmost(&table, &point.path).filter(|mount| mount.fstype == FSTYPE).cloned();
+    let mount = mounts::topmost(&table, &point.path).filter(|mount| mount.fstype == FSTYPE);
+    let mount = mount.map(|mount| Mount { unique: unique::at(&point.path), ..mount.clone() });
     let mount =
         mount.ok_or_else(|| bad_point(&point.path.display().to_string(), "it was unmounted at once"))?;
     Ok(Mounted { fuse, mount })

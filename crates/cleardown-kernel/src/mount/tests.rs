@@ -60,14 +60,14 @@ fn a_mount_comes_and_goes() {
     let mounted = mount(mounts.request(), PATIENCE).unwrap();
     let line = mounted.mount.clone();
     assert_eq!((line.at.as_path(), line.source.as_str()), (mounts.request().at.as_path(), "//fs1/a, b"));
-    assert!(line.is_ours() && mounts::ours().unwrap().contains(&line));
+    assert!(line.is_ours() && line.find_in(&mounts::ours().unwrap()).is_some());
     assert!(line.super_options.contains("allow_other") && line.options.contains("nosuid"));
     // A second one does not cover it.
     let again = mount(mounts.request(), PATIENCE).unwrap_err();
     assert!(matches!(&again.kind, ErrorKind::MountPoint { why, .. } if why.contains("//fs1/a, b")));
     end(&line);
     assert_eq!(unmount(&line, PATIENCE).unwrap(), Unmounted::WasGone);
-    assert!(!mounts::ours().unwrap().contains(&line));
+    assert!(line.find_in(&mounts::ours().unwrap()).is_none());
     // The kernel says so to the server too.
     assert_eq!(rustix::io::read(&mounted.fuse, &mut [0; 1 << 16]), Err(rustix::io::Errno::NODEV));
 }
@@ -92,7 +92,7 @@ fn an_abort_reaches_the_server() {
     abort(mounted.mount.dev).unwrap();
     let error = rustix::io::read(&mounted.fuse, &mut [0; 1 << 16]).unwrap_err();
     assert!(matches!(error, rustix::io::Errno::NODEV | rustix::io::Errno::CONNABORTED), "{error}");
-    assert!(mounts::ours().unwrap().contains(&mounted.mount));
+    assert!(mounted.mount.find_in(&mounts::ours().unwrap()).is_some());
     end(&mounted.mount);
     assert!(matches!(abort(mounted.mount.dev).unwrap_err().kind, ErrorKind::NotConnected(_)));
 }
@@ -128,7 +128,7 @@ fn an_ordinary_user_mounts_with_the_helper() {
         assert!(matches!(mount(others, PATIENCE).unwrap_err().kind, ErrorKind::NoFuse(_)));
         line
     });
-    assert!(!mounts::ours().unwrap().contains(&line));
+    assert!(line.find_in(&mounts::ours().unwrap()).is_none());
 }
 
 #[test]
@@ -146,4 +146,34 @@ fn an_ordinary_user_learns_that_it_is_busy() {
         assert_eq!(detach(&mounted.mount, PATIENCE).unwrap(), Unmounted::Done);
         drop(holding);
     });
+}
+
+/// The kernel gives a mount's id and device number again, often at once: to whomever mounts next.
+#[test]
+fn the_next_mount_with_the_same_numbers_is_another() {
+    let mounts = Mounts::new();
+    let first = mount(mounts.request(), PATIENCE).unwrap().mount;
+    end(&first);
+    if first.unique.is_none() {
+        eprintln!("SKIPPED: this kernel does not tell mounts apart (Linux 6.8)");
+        return;
+    }
+    let next = mount(mounts.request(), PATIENCE).unwrap().mount;
+    let noted = Mount { unique: first.unique, ..next.clone() };
+    assert_eq!(noted.find_in(&mounts::read().unwrap()), None);
+    assert_eq!(unmount(&noted, PATIENCE).unwrap(), Unmounted::WasGone);
+    assert!(next.find_in(&mounts::read().unwrap()).is_some(), "the next one is still there");
+    end(&next);
+}
+
+/// Where the kernel has no better ids, at least the remote name must be the same.
+#[test]
+fn a_mount_of_another_share_is_another() {
+    let mounts = Mounts::new();
+    let mount = mount(mounts.request(), PATIENCE).unwrap().mount;
+    let table = mounts::read().unwrap();
+    let noted = Mount { unique: None, ..mount.clone() };
+    assert!(noted.find_in(&table).is_some());
+    assert_eq!(Mount { source: "//fs2/b".into(), ..noted }.find_in(&table), None);
+    end(&mount);
 }

@@ -72,7 +72,7 @@ fn busy(name: String) -> Error {
 /// by its path only the one on top can be reached.
 fn where_now(mount: &Mount) -> Result<Option<PathBuf>> {
     let table = mounts::read().map_err(|error| Error::os("reading the mount table", &error))?;
-    let Some(found) = table.iter().find(|line| line.id == mount.id && line.dev == mount.dev) else {
+    let Some(found) = mount.find_in(&table) else {
         return Ok(None);
     };
     match mounts::topmost(&table, &found.at) {
