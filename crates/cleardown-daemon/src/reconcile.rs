@@ -9,12 +9,12 @@ use cleardown_core::life::drive::Found;
 use cleardown_core::{Error, Result};
 use cleardown_drive::Arena;
 use cleardown_ipc::Secret;
-use cleardown_kernel::{Identity, Mount, Process, mounts};
+use cleardown_kernel::{Identity, Mount, Process, mount, mounts};
 use cleardown_worker::control::{self, Phase, Reply, Request, read_secret};
 use futures_util::future::join_all;
 use rustix::process::Signal;
 
-use crate::actor::{self, Remains, is_alive};
+use crate::actor::{self, Remains};
 use crate::context::{Context, Record};
 use crate::manager::Kept;
 use crate::supervisor;
@@ -84,7 +84,7 @@ async fn examine(
         step: record.step,
         worker: worker.is_some(),
         mounted: mount.is_some(),
-        kernel: fuse.as_ref().is_some_and(is_alive),
+        kernel: fuse.as_ref().is_some_and(mount::is_alive),
     };
     let arena = arena.and_then(|arena| Arena::open(arena).ok());
     Remains { record, secret, worker, session, fuse, arena, mount, found }

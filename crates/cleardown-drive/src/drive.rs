@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cleardown_core::view::Loss;
-use cleardown_fuse::{Config, Session};
+use cleardown_fuse::{Config, Ending, Session};
 use cleardown_share::{Access, Capabilities, Lease, Share, ShareError, SharePath, StatFs};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -178,9 +178,9 @@ impl Drive {
         self.inner.abort_all()
     }
 
-    /// Returns when the kernel has let go of the mount (or reading its descriptor failed).
-    pub async fn kernel_gone(&self) {
-        self.session.ended().await;
+    /// Returns when serving is over: the kernel has let go of the mount, or its descriptor cannot be read any more.
+    pub async fn over(&self) -> Ending {
+        self.session.ended().await
     }
 
     /// Requests that the kernel has sent so far, by name, for tests and for finding out what it does.

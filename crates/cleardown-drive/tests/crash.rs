@@ -37,7 +37,7 @@ fn worker() {
         Drive::start(Arc::new(share), fuse, arena, Options::default(), start).unwrap()
     };
     println!("\nSERVING");
-    runtime.block_on(drive.kernel_gone());
+    runtime.block_on(drive.over());
 }
 
 /// One test at a time: none may start a worker while another has files open (see `applications`).

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_fuse::Ending;
 use tokio::sync::{Notify, mpsc, watch};
 use zeroize::Zeroizing;
 
@@ -286,9 +287,13 @@ impl Worker {
         self.changes.send_replace(());
         let worker = Arc::clone(self);
         tokio::spawn(async move {
-            served.drive.kernel_gone().await;
+            let ending = served.drive.over().await;
             drop(served);
-            worker.kernel_gone().await;
+            match ending {
+                // The mount lives: another worker may do better, with all that this one had.
+                Ending::Failed(_) => worker.leave.notify_one(),
+                Ending::Detached | Ending::Stopped => worker.kernel_gone().await,
+            }
         });
         Ok(Reply::Serving)
     }

@@ -5,8 +5,6 @@ mod mounting;
 mod perform;
 mod talk;
 
-pub(crate) use talk::is_alive;
-
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;

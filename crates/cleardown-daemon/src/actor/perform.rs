@@ -192,11 +192,14 @@ impl Actor {
 
     /// Where the control file system is out of reach, closing the descriptor does it, once the worker is gone.
     fn abort_connection(&mut self) {
-        self.fuse = None;
-        let Some(dev) = self.mount.as_ref().map(|mount| mount.dev) else { return };
+        let Some((mount, fuse)) = self.mount.as_ref().zip(self.fuse.take()) else { return };
+        let dev = mount.dev;
         let work = async move {
-            if let Some(Err(error)) = blocking(move || mount::abort(dev)).await {
-                tracing::warn!(%error, "aborting a FUSE connection");
+            match blocking(move || mount::abort(dev, &fuse)).await {
+                Some(Err(error)) if !matches!(error.kind, ErrorKind::NotConnected(_)) => {
+                    tracing::warn!(%error, "aborting a FUSE connection");
+                }
+                _ => {}
             }
             Happening::Nothing
         };

@@ -299,15 +299,6 @@ async fn kernel_let_go(fuse: OwnedFd) -> Happening {
     Happening::Event(Event::ServeEnded)
 }
 
-/// Whether the kernel's side of this FUSE connection lives.
-pub(crate) fn is_alive(fuse: &OwnedFd) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let mut fds = [PollFd::new(fuse, PollFlags::empty())];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    matches!(poll(&mut fds, Some(&at_once)), Ok(0))
-        || !fds[0].revents().intersects(PollFlags::ERR | PollFlags::NVAL)
-}
-
 fn nonsense(reply: &Reply) -> Error {
     Error::from(ErrorKind::WorkerDied("answering".into()))
         .because(format!("its answer makes no sense: {reply:?}"))

@@ -1,36 +1,52 @@
 //! Aborting a FUSE connection: every request that waits in the kernel fails at once with `ECONNABORTED`.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use cleardown_core::{Error, ErrorKind, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mount::MountFlags;
 
 use crate::mounts::Dev;
 
 const CONTROL: &str = "/sys/fs/fuse/connections";
 
-/// Aborts the connection of the file system with this device number. The mount stays in the table, dead, until
-/// it is unmounted. An ordinary user may do that to their own; closing every copy of the FUSE descriptor has the
-/// same effect.
+/// Aborts the connection that `fuse` belongs to, whose file system has this device number. The mount stays in the
+/// table, dead, until it is unmounted. An ordinary user may do that to their own; closing every copy of the FUSE
+/// descriptor has the same effect.
+///
+/// The kernel gives the numbers of connections that have ended to new ones. So the control file is opened first,
+/// and used only if our connection is still alive then: what was opened is ours, and stays ours.
 ///
 /// # Errors
-/// [`ErrorKind::NotConnected`] when there is no such connection; [`ErrorKind::NotPermitted`] when the control
+/// [`ErrorKind::NotConnected`] when the connection has ended already; [`ErrorKind::NotPermitted`] when the control
 /// file system is not mounted, or the connection is not ours.
-pub fn abort(dev: Dev) -> Result<()> {
-    let file = control_file(dev);
-    let mut done = std::fs::write(&file, b"1");
-    if matches!(&done, Err(error) if error.kind() == io::ErrorKind::NotFound) && mount_control() {
-        done = std::fs::write(&file, b"1");
+pub fn abort(dev: Dev, fuse: &OwnedFd) -> Result<()> {
+    let what = || format!("aborting the FUSE connection {dev}");
+    let mut opened = open(dev);
+    if matches!(&opened, Err(error) if error.kind() == io::ErrorKind::NotFound) && mount_control() {
+        opened = open(dev);
     }
-    done.map_err(|error| {
-        let what = format!("aborting the FUSE connection {dev}");
-        Error::from(match error.kind() {
-            io::ErrorKind::NotFound if is_control_mounted() => ErrorKind::NotConnected(what),
-            _ => ErrorKind::NotPermitted(what),
-        })
-        .because(error)
-    })
+    if !is_alive(fuse) {
+        return Err(ErrorKind::NotConnected(what()).into());
+    }
+    opened
+        .and_then(|mut control| control.write_all(b"1"))
+        .map_err(|error| Error::from(ErrorKind::NotPermitted(what())).because(error))
+}
+
+/// Whether the kernel's side of this FUSE connection lives.
+pub fn is_alive(fuse: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(fuse, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    matches!(poll(&mut fds, Some(&at_once)), Ok(0))
+        || !fds[0].revents().intersects(PollFlags::ERR | PollFlags::NVAL)
+}
+
+fn open(dev: Dev) -> io::Result<File> {
+    File::options().write(true).open(control_file(dev))
 }
 
 fn control_file(dev: Dev) -> PathBuf {

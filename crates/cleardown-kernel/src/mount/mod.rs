@@ -17,7 +17,7 @@ use cleardown_core::{Error, ErrorKind, Result};
 
 use crate::mounts::Mount;
 
-pub use abort::abort;
+pub use abort::{abort, is_alive};
 pub(crate) use direct::mount_id;
 pub use folder::{make_folder, remove_folder};
 pub use unmount::{Unmounted, detach, unmount};

@@ -89,12 +89,26 @@ fn what_is_covered_or_moved_is_not_confused() {
 fn an_abort_reaches_the_server() {
     let mounts = Mounts::new();
     let mounted = mount(mounts.request(), PATIENCE).unwrap();
-    abort(mounted.mount.dev).unwrap();
+    abort(mounted.mount.dev, &mounted.fuse).unwrap();
     let error = rustix::io::read(&mounted.fuse, &mut [0; 1 << 16]).unwrap_err();
     assert!(matches!(error, rustix::io::Errno::NODEV | rustix::io::Errno::CONNABORTED), "{error}");
     assert!(mounted.mount.find_in(&mounts::ours().unwrap()).is_some());
     end(&mounted.mount);
-    assert!(matches!(abort(mounted.mount.dev).unwrap_err().kind, ErrorKind::NotConnected(_)));
+    let again = abort(mounted.mount.dev, &mounted.fuse).unwrap_err();
+    assert!(matches!(again.kind, ErrorKind::NotConnected(_)));
+}
+
+#[test]
+fn an_abort_that_comes_late_does_not_hit_a_stranger() {
+    let (ours, theirs) = (Mounts::new(), Mounts::new());
+    let old = mount(ours.request(), PATIENCE).unwrap();
+    end(&old.mount);
+    let new = mount(theirs.request(), PATIENCE).unwrap();
+    // The kernel gives the lowest free number, which was ours; other tests may be faster, so it is taken as given.
+    assert!(matches!(abort(new.mount.dev, &old.fuse).unwrap_err().kind, ErrorKind::NotConnected(_)));
+    assert!(is_alive(&new.fuse));
+    end(&new.mount);
+    assert!(!is_alive(&new.fuse));
 }
 
 /// Runs on a thread of a user of its own: the kernel's set*id calls, unlike the C library's, are per thread.

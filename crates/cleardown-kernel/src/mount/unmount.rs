@@ -21,13 +21,35 @@ pub enum Unmounted {
 }
 
 /// Unmounts, unless somebody uses it: the kernel decides, at one instant, so this is the last gate before
-/// saying that nobody does. Blocks, at most for `patience`.
+/// saying that nobody does. A child between fork(2) and execve(2) shares what its parent has had open, with no name to
+/// be told by: a busy mount is tried again a few times, for a fifth of a second. Blocks, at most for `patience`.
 ///
 /// # Errors
 /// [`ErrorKind::Busy`] (the holders are to be looked up by the caller); [`ErrorKind::Deadline`];
 /// [`ErrorKind::NotPermitted`].
 pub fn unmount(mount: &Mount, patience: Duration) -> Result<Unmounted> {
-    end(mount, UnmountFlags::empty(), patience)
+    insist(|| end(mount, UnmountFlags::empty(), patience), std::thread::sleep)
+}
+
+/// The pauses before a busy mount is tried again.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(10),
+    Duration::from_millis(30),
+    Duration::from_millis(60),
+    Duration::from_millis(100),
+];
+
+fn insist(
+    mut attempt: impl FnMut() -> Result<Unmounted>,
+    mut pause: impl FnMut(Duration),
+) -> Result<Unmounted> {
+    for wait in PAUSES {
+        match attempt() {
+            Err(error) if matches!(error.kind, ErrorKind::Busy { .. }) => pause(wait),
+            done => return done,
+        }
+    }
+    attempt()
 }
 
 /// Takes the mount out of the table at once; who uses it goes on doing so until they stop.
@@ -97,4 +119,28 @@ fn by_helper(at: &std::path::Path, flags: UnmountFlags, patience: Duration) -> i
         true => Errno::BUSY.into(),
         false => io::Error::new(io::ErrorKind::PermissionDenied, words),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_leaves_soon_is_not_in_the_way() {
+        let (mut looks, mut paused) = (0, Duration::ZERO);
+        let attempt = || {
+            looks += 1;
+            if looks < 3 { Err(busy("z:".into())) } else { Ok(Unmounted::Done) }
+        };
+        assert_eq!(insist(attempt, |pause| paused += pause).unwrap(), Unmounted::Done);
+        assert_eq!((looks, paused), (3, PAUSES[0] + PAUSES[1]));
+    }
+
+    #[test]
+    fn who_stays_is_in_the_way() {
+        let mut paused = Duration::ZERO;
+        let error = insist(|| Err(busy("z:".into())), |pause| paused += pause).unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::Busy { .. }));
+        assert_eq!(paused, Duration::from_millis(200));
+    }
 }

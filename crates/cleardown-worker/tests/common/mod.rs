@@ -195,9 +195,8 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        if cleardown_kernel::mount::detach(&self.mount, PATIENCE).is_ok() {
-            let _ = cleardown_kernel::mount::abort(self.mount.dev);
-        }
+        let _ = cleardown_kernel::mount::detach(&self.mount, PATIENCE);
+        let _ = cleardown_kernel::mount::abort(self.mount.dev, &self.fuse);
     }
 }
 

@@ -95,7 +95,7 @@ impl Drive {
             State::Opening(Opening::Mounting) => {}
             State::Opening(_) => {
                 self.not_mounted(out);
-                let why = "it was unmounted at once by somebody else".into();
+                let why = "somebody unmounted it before it was in use".into();
                 self.fail(ErrorKind::MountPoint { path: self.name.clone(), why }.into(), now, out);
             }
             State::Unmounting => self.unmounted(now, out),
@@ -116,7 +116,8 @@ impl Drive {
         match self.state {
             State::Opening(Opening::Mounting) => {}
             State::Opening(_) => {
-                let why = "it was unmounted at once by somebody else".into();
+                let why =
+                    "somebody unmounted it, or aborted its FUSE connection, before it was in use".into();
                 self.fail(ErrorKind::MountPoint { path: self.name.clone(), why }.into(), now, out);
             }
             // Unmounted or aborted by somebody else: what is left of the mount is of no use.
