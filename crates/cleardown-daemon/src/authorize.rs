@@ -32,9 +32,12 @@ impl Rules {
             Call::Status(_) | Call::Holders(_) => self.may_look(caller),
             // Of what others have made, ending is refused one by one.
             Call::Dial(..) | Call::HangUp(_) | Call::End(_) => self.may_dial(caller),
-            Call::Map(..) | Call::Remember(_) | Call::Forget(_) | Call::Restore(_) | Call::Quit => {
-                self.may_change(caller)
-            }
+            Call::Map(..)
+            | Call::Remember(_)
+            | Call::Forget(_)
+            | Call::Restore(_)
+            | Call::KeepRestoring
+            | Call::Quit => self.may_change(caller),
         };
         if allowed { Ok(()) } else { Err(ErrorKind::NotPermitted(what(call).into()).into()) }
     }
@@ -69,7 +72,7 @@ fn what(call: &Call) -> &'static str {
         Call::Dial(..) => "dialling links of this instance",
         Call::End(_) | Call::HangUp(_) => "ending connections of this instance",
         Call::Remember(_) | Call::Forget(_) => "changing the profile of this instance",
-        Call::Restore(_) => "restoring the profile of this instance",
+        Call::Restore(_) | Call::KeepRestoring => "restoring the profile of this instance",
         Call::Quit => "stopping the daemon",
         _ => "looking at another user's connections",
     }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use cleardown_core::view::{Connection, Holders};
 use cleardown_core::{Error, ErrorKind, Result};
-use cleardown_ipc::{Call, Caller, Change, ProgressSink, Service, value};
+use cleardown_ipc::{Call, Caller, Change, ProgressSink, Service, server, value};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::Value;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
@@ -20,6 +20,8 @@ pub(crate) struct Daemon {
     pub(crate) context: Arc<Context>,
     /// Cancelled when somebody has asked the daemon to go.
     pub(crate) quit: CancellationToken,
+    /// How many clients (and other reasons to stay) there are.
+    pub(crate) clients: watch::Sender<usize>,
 }
 
 impl Service for Daemon {
@@ -67,6 +69,10 @@ impl Service for Daemon {
                 Call::Restore(names) => {
                     value::to_json(&restore::restore(context, caller, names, progress).await?)
                 }
+                Call::KeepRestoring => {
+                    self.keep_restoring();
+                    Ok(Value::Null)
+                }
                 Call::Version => Ok(env!("CARGO_PKG_VERSION").into()),
                 Call::Quit => {
                     self.quit.cancel();
@@ -90,6 +96,15 @@ impl Service for Daemon {
 }
 
 impl Daemon {
+    /// Connects what is remembered until it is; the daemon stays for that as it does for a client.
+    pub(crate) fn keep_restoring(&self) {
+        let (context, here) = (self.context.clone(), server::Count::new(self.clients.clone()));
+        tokio::spawn(async move {
+            restore::restore_until_done(context).await;
+            drop(here);
+        });
+    }
+
     async fn list(&self, remembered_too: bool, with_holders: bool) -> Result<Vec<Connection>> {
         let handles = self.context.registry.all();
         join_all(handles.iter().map(|handle| handle.refresh())).await;

@@ -6,9 +6,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cleardown_core::{Error, Result};
-use cleardown_ipc::{Instance, Location, server};
+use cleardown_ipc::peer::PATIENCE;
+use cleardown_ipc::{Call, Instance, Location, Peer, server};
 use cleardown_profile::secrets;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use tokio::net::UnixListener;
@@ -21,7 +23,7 @@ use crate::daemon::Daemon;
 use crate::memory::Memory;
 use crate::options::Options;
 use crate::supervisor::OwnExecutable;
-use crate::{lifetime, link, manager, mount_table, reconcile, restore};
+use crate::{lifetime, link, manager, mount_table, reconcile};
 
 /// Runs the daemon until it is asked to go, or has had nothing to do for a while. `ready` is called once, when
 /// clients can connect (or another daemon is there for them).
@@ -37,19 +39,36 @@ pub fn run(options: &Options, ready: impl FnOnce()) -> Result<()> {
         location.dir = dir.clone();
     }
     location.prepare()?;
-    let Some(_lock) = lock(&location.dir.join("lock"))? else {
-        ready();
-        return Ok(());
-    };
+    let lock = enter(&location)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Error::os("starting the runtime", &e))?;
+    let Some(_lock) = lock else {
+        let handed_on = options.restore.then(|| runtime.block_on(hand_on_restoring(&location)));
+        ready();
+        return handed_on.unwrap_or(Ok(()));
+    };
     let outcome = runtime.block_on(serve(options, location, handed_over, ready));
     // A thread that the kernel keeps (an unmount that hangs) must not keep the daemon.
     runtime.shutdown_background();
     outcome
 }
 
-/// The lock that makes this the only daemon of its instance; none when there is another.
+/// The lock that makes this the only daemon of its instance; none when there is another that answers.
+///
+/// A daemon that was killed may leave the lock for a moment to a child that it had just forked, and one that
+/// starts has the lock before it listens: neither is a reason to leave clients without a daemon.
+fn enter(location: &Location) -> Result<Option<OwnedFd>> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let lock = lock(&location.dir.join("lock"))?;
+        let answers = || std::os::unix::net::UnixStream::connect(location.socket()).is_ok();
+        if lock.is_some() || answers() || Instant::now() >= end {
+            return Ok(lock);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 fn lock(path: &Path) -> Result<Option<OwnedFd>> {
     let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let file = open(path, flags, Mode::from_raw_mode(0o600))
@@ -59,6 +78,11 @@ fn lock(path: &Path) -> Result<Option<OwnedFd>> {
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(Error::os("locking", &error.into())),
     }
+}
+
+/// Asks the daemon that is there to restore what is remembered.
+async fn hand_on_restoring(location: &Location) -> Result<()> {
+    Peer::connect(location).await?.query(&Call::KeepRestoring).await.map(drop)
 }
 
 async fn serve(
@@ -74,13 +98,13 @@ async fn serve(
     let socket = location.socket();
     let context = Context::new(location, memory, Box::new(OwnExecutable))?;
     let quit = CancellationToken::new();
-    let daemon = Arc::new(Daemon { context: context.clone(), quit: quit.clone() });
+    let (clients, clients_seen) = watch::channel(0);
+    let daemon = Arc::new(Daemon { context: context.clone(), quit: quit.clone(), clients: clients.clone() });
     reconcile::reconcile(&context, handed_over).await?;
     tokio::spawn(mount_table::watch(context.clone()));
     tokio::spawn(link::watch(context.clone()));
     let listener = listener.map_or_else(|| bind(&socket, system), adopt_listener);
     let listener = listener.map_err(|e| Error::os(format!("listening at {}", socket.display()), &e))?;
-    let (clients, clients_seen) = watch::channel(0);
     tokio::spawn(server::listen(listener, daemon.clone(), clients));
     if has_bus(system) {
         let daemon = daemon.clone();
@@ -91,7 +115,7 @@ async fn serve(
         });
     }
     if options.restore {
-        tokio::spawn(restore::restore_until_done(context.clone()));
+        daemon.keep_restoring();
     }
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| Error::os("watching signals", &e))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| Error::os("watching signals", &e))?;

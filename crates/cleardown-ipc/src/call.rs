@@ -29,6 +29,7 @@ pub(crate) fn encode(call: &Call) -> Result<(&'static str, Vec<Variant<'static>>
         Call::Remember(name) => ("Remember", vec![name.clone().into()]),
         Call::Forget(name) => ("Forget", vec![name.clone().into()]),
         Call::Restore(names) => ("Restore", vec![names.clone().into()]),
+        Call::KeepRestoring => ("KeepRestoring", Vec::new()),
         Call::Version => ("Version", Vec::new()),
         Call::Quit => ("Quit", Vec::new()),
     })
@@ -85,6 +86,7 @@ pub(crate) fn decode(member: &str, args: Vec<Value>, secret: Option<Secret>) -> 
         "Remember" => text(next()).map(Call::Remember),
         "Forget" => text(next()).map(Call::Forget),
         "Restore" => next().map_or(Ok(Vec::new()), value::from_json).map(Call::Restore),
+        "KeepRestoring" => Ok(Call::KeepRestoring),
         "Version" => Ok(Call::Version),
         "Quit" => Ok(Call::Quit),
         _ => return None,

@@ -49,6 +49,7 @@ const MANAGER_METHODS: &[Member] = &[
     ("Remember", &[("name", "s", "in")]),
     ("Forget", &[("name", "s", "in")]),
     ("Restore", &[("names", "as", "in"), ("results", "aa{sv}", "out")]),
+    ("KeepRestoring", &[]),
     ("Version", &[("version", "s", "out")]),
     ("Quit", &[]),
 ];

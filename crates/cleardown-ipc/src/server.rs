@@ -59,10 +59,12 @@ pub async fn listen(listener: UnixListener, service: Arc<dyn Service>, clients: 
     }
 }
 
-/// Counts a client for as long as it lives.
-struct Count(watch::Sender<usize>);
+/// Counts a client, or another reason for the daemon to stay, for as long as it lives.
+#[derive(Debug)]
+pub struct Count(watch::Sender<usize>);
 impl Count {
-    fn new(clients: watch::Sender<usize>) -> Self {
+    /// Counts one more.
+    pub fn new(clients: watch::Sender<usize>) -> Self {
         clients.send_modify(|n| *n += 1);
         Count(clients)
     }

@@ -49,6 +49,8 @@ pub enum Call {
     Forget(String),
     /// Connect what is remembered.
     Restore(Vec<String>),
+    /// Connect all that is remembered, again and again until it is; the answer comes at once.
+    KeepRestoring,
     /// The daemon's version.
     Version,
     /// Let the daemon go, and the connections stay.

@@ -44,6 +44,20 @@ fn a_killed_worker_is_replaced(stage: &mut Stage) {
     assert_eq!(fs::read_to_string(server.folder().join("a")).unwrap(), "one\ntwo\n");
 }
 
+/// A child that a killed daemon had just forked keeps its lock until it runs another program.
+#[test]
+fn a_lock_that_a_dead_daemon_left_is_waited_for() {
+    cleardown_tests::needs_root!();
+    let machine = Machine::new(cleardown_tests::Who::User);
+    let lock = fs::File::create(machine.path("run").join("lock")).unwrap();
+    std::os::unix::fs::chown(machine.path("run").join("lock"), Some(machine.who().uid()), None).unwrap();
+    lock.lock().unwrap();
+    let asking = machine.start(&["list"]);
+    eventually("a daemon has been started", || !machine.processes().is_empty());
+    drop(lock);
+    asking.answer().ok();
+}
+
 /// An application that writes 20 MB in small pieces, syncs, and says what it wrote.
 fn application(machine: &Machine) -> Running {
     let z = machine.at("z:");

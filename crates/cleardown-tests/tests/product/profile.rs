@@ -86,12 +86,29 @@ fn a_drive_comes_back_when_its_server_does() {
         let mut login = machine.program(programs_folder().join("cleardownd"));
         login.args(["--restore", "--runtime-dir"]).arg(machine.path("run"));
         let _daemon = cleardown_tests::Running::start(login);
-        eventually("it runs", || !machine.processes().is_empty());
         assert_ne!(machine.status("z:"), "connected");
         server.restart();
         eventually("it is back", || machine.status("z:") == "connected");
         machine.end("z:");
     }
+}
+
+/// Somebody asked for the list a moment before the login's daemon was started.
+#[test]
+fn a_daemon_that_is_there_already_restores_for_the_one_that_was_to() {
+    cleardown_tests::needs_root!();
+    let Stage { machine, mut server } = Stage::new(cleardown_tests::Protocol::Sftp, Who::User);
+    machine.map_with("z:", &server, &["--remember"]).ok();
+    machine.end("z:");
+    server.kill();
+    let there = machine.daemon();
+    let mut login = machine.program(programs_folder().join("cleardownd"));
+    login.args(["--restore", "--runtime-dir"]).arg(machine.path("run"));
+    cleardown_tests::Running::start(login).answer().ok();
+    assert_eq!(machine.daemon(), there);
+    server.restart();
+    eventually("it is back", || machine.status("z:") == "connected");
+    machine.end("z:");
 }
 
 /// The profile's file of a name.
