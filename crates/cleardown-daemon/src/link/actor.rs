@@ -136,18 +136,22 @@ pub(super) async fn open(
 pub(super) fn adopt(context: &Arc<Context>, remains: Remains) {
     let (handle, inputs) = LinkHandle::new(remains.record.spec.clone());
     let handle = Arc::new(handle);
-    if let Err(error) = context.registry.insert_link(handle.clone()) {
-        tracing::error!(%error, "two links of one name in the journal");
-        return;
-    }
     handle.set_secret(remains.secret);
     let spec = &remains.record.spec;
     let (machine, actions) = Link::adopt(spec.name(), spec.plan(), remains.found, Duration::ZERO);
-    let mut actor = Actor::new(context.clone(), handle, machine, inputs, remains.record);
+    let mut actor = Actor::new(context.clone(), handle.clone(), machine, inputs, remains.record);
     actor.tun = remains.tun;
-    actor.agreed = remains.agreed;
+    if let Some(agreed) = remains.agreed {
+        actor.note_agreed(agreed);
+    }
     if let Some(worker) = remains.worker {
         actor.employ(worker);
+    }
+    // Before it is listed, so that it is never shown as one that is being made.
+    actor.publish();
+    if let Err(error) = context.registry.insert_link(handle) {
+        tracing::error!(%error, "two links of one name in the journal");
+        return;
     }
     tokio::spawn(actor.run(actions));
 }

@@ -68,6 +68,12 @@ async fn until(what: impl Fn() -> bool) {
     tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it comes to pass");
 }
 
+/// The runtime of a daemon that is to be killed: on one thread nothing runs once `block_on` has returned, so that no task
+/// sees another one's death.
+fn mortal() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
 fn nothing_is_left(context: &Context) -> bool {
     context.registry.all().is_empty()
         && context.journal.read().unwrap().records.is_empty()
@@ -179,7 +185,7 @@ fn a_daemon_takes_up_what_its_predecessor_left() {
     let workers = Runtime::new().unwrap();
     let pretend = Pretend::on(Script::default(), workers.handle().clone());
     let before = {
-        let daemon = Runtime::new().unwrap();
+        let daemon = mortal();
         let context = context(dir.path(), &pretend);
         let view = daemon.block_on(map(&context)).unwrap();
         // As if killed: its tasks just stop.
@@ -209,7 +215,7 @@ fn an_unfinished_connection_is_undone_by_the_next_daemon() {
     let workers = Runtime::new().unwrap();
     let pretend = Pretend::on(Script { silent: true, ..Script::default() }, workers.handle().clone());
     {
-        let daemon = Runtime::new().unwrap();
+        let daemon = mortal();
         let context = context(dir.path(), &pretend);
         daemon.spawn({
             let context = context.clone();
