@@ -106,6 +106,8 @@ pub enum ErrorKind {
     BadEntry { name: String, problems: Vec<String> },
     /// Dialling failed, or a link broke: the RAS number, and where in the dial.
     Link { entry: String, code: Code, during: RasState },
+    /// Another program made this link; what it is (`tun`, `wireguard`, ...), and the process that carries it, where one is seen.
+    Foreign { name: String, what: String, process: Option<(String, u32)> },
     /// The servers of these drives are reached over the link.
     Dependents { name: String, drives: Vec<String> },
     /// An error of the operating system, while doing what.
@@ -204,7 +206,7 @@ impl ErrorKind {
             Daemon(_) => Code::NO_NETWORK,
             WorkerDied(_) => Code::UNEXP_NET_ERR,
             Profile { .. } => Code::BAD_PROFILE,
-            NotSupported(_) => Code::NOT_SUPPORTED,
+            NotSupported(_) | Foreign { .. } => Code::NOT_SUPPORTED,
             BadEntryName(_) => Code(123),
             NoSuchEntry(_) => Code::CANNOT_FIND_PHONEBOOK_ENTRY,
             EntryExists(_) => Code(183),
@@ -231,7 +233,7 @@ impl ErrorKind {
             Dependents { .. } => Exit::Busy,
             Timeout { .. } | Deadline { .. } => Exit::Deadline,
             Authentication { .. } => Exit::Authentication,
-            AccessDenied(_) | NotPermitted(_) => Exit::NotPermitted,
+            AccessDenied(_) | NotPermitted(_) | Foreign { .. } => Exit::NotPermitted,
             Busy { .. } | Ending(_) => Exit::Busy,
             Daemon(_) => Exit::Daemon,
             _ => Exit::Other,
@@ -274,6 +276,8 @@ impl ErrorKind {
             BadEntry { name, .. } => format!("correct it with cleardown phonebook edit {name:?}"),
             Link { code, .. } => ras::hint(*code)?.into(),
             Dependents { name, .. } => format!("end them first, or all together (cleardown end {name} --with-dependents)"),
+            Foreign { name, process: None, .. } => format!("end it with what made it, for example wg-quick down {name} or nmcli device disconnect {name}"),
+            Foreign { process: Some((program, pid)), .. } => format!("end it with the command that started {program}, or end the process (kill {pid}): the interface goes with it"),
             Profile { .. } => "correct the file or remove it; the others are not affected".into(),
             _ => return None,
         })
@@ -345,6 +349,13 @@ impl fmt::Display for ErrorKind {
                 Some(text) => write!(f, "{entry}: {text} (error {}, while {during})", code.0),
                 None => write!(f, "{entry}: error {} while {during}", code.0),
             },
+            Foreign { name, what, process } => {
+                let by = match process {
+                    Some((program, pid)) => format!("{program} (process {pid})"),
+                    None => "another program".into(),
+                };
+                write!(f, "{name} is a link of kind {what} that {by} made; it is shown, and not ended here")
+            }
             Dependents { name, drives } => {
                 write!(
                     f,

@@ -357,15 +357,43 @@ pub struct Refused {
     pub error: crate::Error,
 }
 
+/// A connection that goes on, because others have references to it: one was given back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {
+    /// Its name.
+    pub name: String,
+    /// How many references are left.
+    pub references: u32,
+}
+
 /// What `end --json` prints.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndReport {
     /// [`JSON_VERSION`].
     pub version: u32,
     /// What has ended.
     pub ended: Vec<Ended>,
+    /// What goes on with a reference less.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub released: Vec<Released>,
     /// What has not.
     pub refused: Vec<Refused>,
+}
+
+impl Default for EndReport {
+    fn default() -> Self {
+        let (ended, released, refused) = (Vec::new(), Vec::new(), Vec::new());
+        EndReport { version: JSON_VERSION, ended, released, refused }
+    }
+}
+
+impl EndReport {
+    /// Adds what another report says.
+    pub fn extend(&mut self, other: EndReport) {
+        self.ended.extend(other.ended);
+        self.released.extend(other.released);
+        self.refused.extend(other.refused);
+    }
 }
 
 /// Progress of a long operation, for people to watch.

@@ -144,7 +144,13 @@ impl Daemon {
                     view.reason = tombstone.and_then(|last| last.reason);
                     Ok(view)
                 }
-                None => tombstone.ok_or_else(|| not_connected(name)),
+                None => match tombstone {
+                    Some(last) => Ok(last),
+                    None => {
+                        let foreign = link::foreign_called(&self.context, name).await;
+                        foreign.ok_or_else(|| not_connected(name))
+                    }
+                },
             };
         };
         handle.refresh().await;
@@ -174,9 +180,16 @@ impl Daemon {
 pub(crate) async fn missing(context: &Context, name: &str) -> Error {
     match restore::remembered(context, name).await {
         Ok(Some(drive)) => ErrorKind::OnlyRemembered(drive.name.to_string()).into(),
-        Ok(None) => not_connected(name),
+        Ok(None) => link::foreign_called(context, name).await.map_or_else(|| not_connected(name), foreign),
         Err(error) => error,
     }
+}
+
+/// The error for what another program made.
+fn foreign(link: Connection) -> Error {
+    let program = link.link.map(|link| link.device).unwrap_or_default();
+    let process = link.worker_pid.map(|pid| (program, pid));
+    ErrorKind::Foreign { name: link.name, what: link.provider, process }.into()
 }
 
 fn not_connected(name: &str) -> Error {

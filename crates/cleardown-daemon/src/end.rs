@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cleardown_core::life::drive::Done;
 use cleardown_core::request::{EndRequest, Verb, Which};
-use cleardown_core::view::{DriveProof, EndReport, Ended, Holder, JSON_VERSION, Proof, Refused};
+use cleardown_core::view::{DriveProof, EndReport, Ended, Holder, Proof, Refused, Released};
 use cleardown_core::{Error, ErrorKind, LocalName, Result};
 use cleardown_ipc::{Caller, ProgressSink};
 use futures_util::future::join_all;
@@ -34,7 +34,7 @@ pub(crate) async fn end(
         (None, Verb::Wait) => None,
         (None, _) => Some(Instant::now() + EndRequest::TIMEOUT),
     };
-    let mut report = EndReport { version: JSON_VERSION, ..EndReport::default() };
+    let mut report = EndReport::default();
     let mut links: Vec<Arc<LinkHandle>> = Vec::new();
     let mut handles: Vec<Arc<Handle>> = Vec::new();
     match &request.which {
@@ -65,6 +65,15 @@ pub(crate) async fn end(
     handles
         .retain(|h| permitted(context, caller, h.spec.owner, &h.spec.shown_name(), everything, &mut report));
     links.retain(|l| permitted(context, caller, l.spec.owner, &l.spec.name(), everything, &mut report));
+    if request.drop_reference {
+        handles.retain(|handle| match drop_reference(context, handle) {
+            0 => true,
+            references => {
+                report.released.push(Released { name: handle.spec.shown_name(), references });
+                false
+            }
+        });
+    }
     let ends = handles.iter().map(|handle| end_one(context, handle, &request, deadline, progress.clone()));
     for (handle, outcome) in handles.iter().zip(join_all(ends).await) {
         match outcome {
@@ -74,8 +83,7 @@ pub(crate) async fn end(
     }
     // Drives first: the way to their servers may be one of these links.
     let of_links = link::end_all(context, caller, &links, &request, &progress).await;
-    report.ended.extend(of_links.ended);
-    report.refused.extend(of_links.refused);
+    report.extend(of_links);
     Ok(report)
 }
 
@@ -104,9 +112,6 @@ async fn end_one(
     progress: ProgressSink,
 ) -> Result<Ended> {
     let begun = Instant::now();
-    if request.drop_reference && handle.spec.name.is_none() && drop_reference(context, handle) {
-        return Ok(still_referenced(handle));
-    }
     let mut ended = match handle.end(request.verb, deadline, progress).await? {
         Done::Ended(ended) => ended,
         Done::Detached(left) => detached(handle, &left, begun.elapsed()),
@@ -120,8 +125,11 @@ async fn end_one(
     Ok(ended)
 }
 
-/// Takes a reference away; true when others are left.
-fn drop_reference(context: &Context, handle: &Handle) -> bool {
+/// Takes a reference to a deviceless connection away, and says how many are left; 0 when it was the last, which an end takes.
+fn drop_reference(context: &Context, handle: &Handle) -> u32 {
+    if handle.spec.name.is_some() {
+        return 0;
+    }
     let mut left = 0;
     let changed = handle.show(|shown| {
         if shown.references > 1 {
@@ -132,18 +140,7 @@ fn drop_reference(context: &Context, handle: &Handle) -> bool {
     if changed {
         context.registry.changed(handle);
     }
-    left > 0
-}
-
-fn still_referenced(handle: &Handle) -> Ended {
-    Ended {
-        name: handle.spec.shown_name(),
-        proof: Proof::Drive(DriveProof { acknowledged: true, ..DriveProof::default() }),
-        lost: Vec::new(),
-        unproven: Vec::new(),
-        took_ms: 0,
-        forgotten: false,
-    }
+    left
 }
 
 fn detached(handle: &Handle, left: &[Holder], took: Duration) -> Ended {

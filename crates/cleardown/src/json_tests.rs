@@ -3,7 +3,7 @@
 use cleardown_core::link::{Device, Dialling, Network, Ppp, RasState};
 use cleardown_core::view::{
     DriveProof, EndReport, Ended, HolderKind, JSON_VERSION, Kind, Link, LinkProof, Listing, Loss, Proof,
-    Refused, Status,
+    Refused, Released, Status,
 };
 use cleardown_core::{Error, ErrorKind};
 use serde::Serialize;
@@ -190,7 +190,17 @@ fn reports_fit_the_schema() {
         holders: every_holder(),
         error,
     };
-    fits("end", &EndReport { version: JSON_VERSION, ended: vec![ended, link], refused: vec![refused] });
+    let released = Released { name: "office".into(), references: 1 };
+    fits("end", &EndReport::default());
+    fits(
+        "end",
+        &EndReport {
+            ended: vec![ended, link],
+            released: vec![released],
+            refused: vec![refused],
+            ..EndReport::default()
+        },
+    );
     let outcomes = [("z:".to_owned(), Ok(connection("z:", "//fs1/x"))), ("y:".to_owned(), Err(refusal()))];
     fits("restore", &Restored::new(&outcomes));
 }

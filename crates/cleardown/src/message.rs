@@ -108,6 +108,8 @@ mod tests {
             Link { entry: s("office"), code: Code::LINE_BUSY, during: RasState::ConnectDevice },
             Link { entry: s("office"), code: Code::AUTHENTICATION_FAILURE, during: RasState::Authenticate },
             Link { entry: s("office"), code: Code::PORT_NOT_AVAILABLE, during: RasState::OpenPort },
+            Foreign { name: s("tun7"), what: s("tun"), process: Some((s("openvpn"), 4711)) },
+            Foreign { name: s("wg0"), what: s("wireguard"), process: None },
             Dependents { name: s("office"), drives: vec![s("y:"), s("z:")] },
             Os { during: s("reading /proc"), errno: 5 },
         ]

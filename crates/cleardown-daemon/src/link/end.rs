@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cleardown_core::life::link::Done;
 use cleardown_core::request::{EndRequest, HangUpRequest, Verb, Which};
-use cleardown_core::view::{EndReport, Ended, JSON_VERSION, LinkProof, Proof};
+use cleardown_core::view::{EndReport, Released};
 use cleardown_core::{Code, Error, ErrorKind, Result};
 use cleardown_ipc::{Caller, ProgressSink};
 use futures_util::future::join_all;
@@ -24,18 +24,14 @@ pub(crate) async fn end_all(
     progress: &ProgressSink,
 ) -> EndReport {
     let ends = links.iter().map(|link| async move {
-        let mut report = EndReport { version: JSON_VERSION, ..EndReport::default() };
-        match end_one(context, caller, link, request, progress, &mut report).await {
-            Ok(ended) => report.ended.push(ended),
-            Err(error) => report.refused.push(refused(link.spec.name(), error)),
+        let mut report = EndReport::default();
+        if let Err(error) = end_one(context, caller, link, request, progress, &mut report).await {
+            report.refused.push(refused(link.spec.name(), error));
         }
         report
     });
-    let mut whole = EndReport { version: JSON_VERSION, ..EndReport::default() };
-    for report in join_all(ends).await {
-        whole.ended.extend(report.ended);
-        whole.refused.extend(report.refused);
-    }
+    let mut whole = EndReport::default();
+    join_all(ends).await.into_iter().for_each(|report| whole.extend(report));
     whole
 }
 
@@ -46,7 +42,7 @@ async fn end_one(
     request: &EndRequest,
     progress: &ProgressSink,
     report: &mut EndReport,
-) -> Result<Ended> {
+) -> Result<()> {
     let begun = Instant::now();
     let last = !request.drop_reference || link.shown().references <= 1;
     if last {
@@ -54,7 +50,14 @@ async fn end_one(
     }
     let what = if request.drop_reference { What::HangUp } else { What::End };
     let deadline = deadline(link, request.timeout_ms, begun);
-    finish(link, link.ask(what, deadline, progress.clone()).await?)
+    match link.ask(what, deadline, progress.clone()).await? {
+        Done::Ended(ended) => report.ended.push(ended),
+        Done::Released(references) => report.released.push(Released { name: link.spec.name(), references }),
+        Done::Dialled => {
+            return Err(ErrorKind::Daemon("an end was answered with a beginning".into()).into());
+        }
+    }
+    Ok(())
 }
 
 /// Drives whose servers are reached over the link: ended first when that is wanted, and otherwise a reason to refuse.
@@ -83,8 +86,7 @@ async fn end_dependents(
     };
     let ends = Box::pin(end::end(context, caller, first, progress.clone())).await?;
     let left: Vec<String> = ends.refused.iter().map(|refused| refused.name.clone()).collect();
-    report.ended.extend(ends.ended);
-    report.refused.extend(ends.refused);
+    report.extend(ends);
     if left.is_empty() { Ok(()) } else { Err(refusal(left)) }
 }
 
@@ -130,19 +132,4 @@ fn deadline(link: &LinkHandle, timeout_ms: Option<u64>, begun: Instant) -> Insta
     let patience = timeout_ms.map_or_else(|| link.spec.plan().hang_up_timeout(), Duration::from_millis);
     let day = Duration::from_secs(24 * 3600);
     begun + patience.min(day)
-}
-
-fn finish(link: &LinkHandle, done: Done) -> Result<Ended> {
-    match done {
-        Done::Ended(ended) => Ok(ended),
-        Done::Released(_) => Ok(Ended {
-            name: link.spec.name(),
-            proof: Proof::Link(LinkProof::default()),
-            lost: Vec::new(),
-            unproven: Vec::new(),
-            took_ms: 0,
-            forgotten: false,
-        }),
-        Done::Dialled => Err(ErrorKind::Daemon("an end was answered with a beginning".into()).into()),
-    }
 }

@@ -46,6 +46,11 @@ pub(crate) async fn foreign(context: &Context) -> Vec<Connection> {
     }
 }
 
+/// The link of this name that others made.
+pub(crate) async fn foreign_called(context: &Context, name: &str) -> Option<Connection> {
+    foreign(context).await.into_iter().find(|link| link.name == name)
+}
+
 fn line(foreign: &Foreign) -> Connection {
     let details = &foreign.details;
     let owner = foreign.owner.as_ref();

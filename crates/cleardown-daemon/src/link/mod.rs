@@ -15,7 +15,7 @@ mod talk;
 
 pub(crate) use dial::dial;
 pub(crate) use end::{end_all, hang_up};
-pub(crate) use foreign::{fill_in, foreign};
+pub(crate) use foreign::{fill_in, foreign, foreign_called};
 pub(crate) use handle::LinkHandle;
 pub(crate) use network::watch;
 pub(crate) use reconcile::reconcile;

@@ -62,6 +62,16 @@ fn a_link_that_is_dialled_twice_stays_until_the_second_hang_up() {
     let first = exchange.dial();
     let second = exchange.dial();
     assert_eq!((&second["references"], &second["link"]["handle"]), (&2.into(), &first["link"]["handle"]));
+    exchange.dial();
+    let answer = exchange.end(&["--drop-reference"]).ok();
+    let released = serde_json::json!([{"name": "office", "references": 2}]);
+    assert_eq!(
+        (&answer.json()["released"], answer.json()["ended"].as_array().map(Vec::len)),
+        (&released, Some(0))
+    );
+    let words = exchange.machine.run(&["end", "office", "--drop-reference"]).ok();
+    words.says("office goes on: a reference was given back, 1 is left");
+    assert!(exchange.reaches_peer());
     // Whoever ends it ends it for all.
     exchange.end_proven();
 }
@@ -81,7 +91,9 @@ fn links_that_others_made_are_listed_and_left_alone() {
         (&foreign[0]["name"], &foreign[0]["link"]["addresses"][0]),
         (&"tun7".into(), &"10.77.0.1/24".into())
     );
-    assert_ne!(exchange.machine.run(&["end", "tun7"]).code, 0);
+    let refused = exchange.machine.run(&["end", "tun7"]).exits(9);
+    refused.says("tun7 is a link of kind tun that another program made");
+    exchange.machine.run(&["status", "tun7"]).ok().says("made by another program");
     exchange.end(&[]).ok();
     assert!(namespace.ip(&["link", "show", "tun7"]).contains("tun7"));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cleardown_client::Client;
 use cleardown_core::request::{EndRequest, Verb, Which};
-use cleardown_core::view::{DriveProof, EndReport, Ended, JSON_VERSION, LinkProof, Proof};
+use cleardown_core::view::{DriveProof, EndReport, Ended, LinkProof, Proof, Released};
 use cleardown_core::{Exit, Result};
 
 use crate::interrupt::{self, Interrupted};
@@ -49,6 +49,10 @@ pub(crate) struct Args {
     #[arg(long)]
     with_dependents: bool,
 
+    /// Give back one reference to a link or to a connection without a local name; the last one ends it.
+    #[arg(long, group = "how")]
+    drop_reference: bool,
+
     /// Forget it too, so that it does not come back at the next login.
     #[arg(long)]
     forget: bool,
@@ -79,7 +83,7 @@ impl Args {
             verb: self.verb(),
             forget: self.forget,
             timeout_ms: time.map(format::millis),
-            drop_reference: false,
+            drop_reference: self.drop_reference,
             with_dependents: self.with_dependents,
         }
     }
@@ -93,14 +97,11 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<u8> {
             sorted.into_iter().map(|(client, names)| (client, Which::Names(names))).collect()
         }
     };
-    let mut report = EndReport { version: JSON_VERSION, ..EndReport::default() };
+    let mut report = EndReport::default();
     for (client, which) in parts {
         let request = args.request(which);
         match end(&client, &request, ui).await? {
-            Ok(part) => {
-                report.ended.extend(part.ended);
-                report.refused.extend(part.refused);
-            }
+            Ok(part) => report.extend(part),
             Err(signal) => return interrupted(&client, &request, signal, ui).await,
         }
     }
@@ -142,11 +143,14 @@ pub(crate) fn exit(report: &EndReport, verb: Verb) -> Exit {
 }
 
 fn show(report: &EndReport, ui: &mut Ui) {
-    if report.ended.is_empty() && report.refused.is_empty() {
+    if *report == EndReport::default() {
         ui.note("nothing is connected");
     }
     for ended in &report.ended {
         lines(ended).iter().for_each(|line| ui.data(line));
+    }
+    for released in &report.released {
+        ui.data(released_line(released));
     }
     for refused in &report.refused {
         ui.error(&refused.error);
@@ -177,6 +181,15 @@ pub(crate) fn lines(ended: &Ended) -> Vec<String> {
     );
     lines.extend(ended.unproven.iter().map(|what| format!("  not proven: {what}")));
     lines.iter().map(|line| format::printable(line)).collect()
+}
+
+/// `office goes on: a reference was given back, 1 is left`
+fn released_line(released: &Released) -> String {
+    let left = match released.references {
+        1 => "1 is left".to_owned(),
+        several => format!("{several} are left"),
+    };
+    format::printable(&format!("{} goes on: a reference was given back, {left}", released.name))
 }
 
 fn drive_facts(proof: &DriveProof) -> Vec<String> {
@@ -303,8 +316,20 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_that_is_given_back_is_no_end() {
+        let released = |name: &str, references| Released { name: name.into(), references };
+        let text = [released("office", 1), released("//fs1/projects", 2)].map(|r| released_line(&r));
+        insta::assert_snapshot!(text.join("\n"), @r#"
+        office goes on: a reference was given back, 1 is left
+        //fs1/projects goes on: a reference was given back, 2 are left
+        "#);
+        let report = EndReport { released: vec![released("office", 1)], ..EndReport::default() };
+        assert_eq!(exit(&report, Verb::Refuse), Exit::Done);
+    }
+
+    #[test]
     fn the_exit_code_says_the_worst() {
-        let report = |ended: Vec<Ended>, refused| EndReport { version: 1, ended, refused };
+        let report = |ended: Vec<Ended>, refused| EndReport { ended, refused, ..EndReport::default() };
         let unproven = Ended { lost: Vec::new(), ..lost("z:") };
         let cases = [
             (report(vec![ended("z:")], vec![]), Verb::Refuse, Exit::Done),
