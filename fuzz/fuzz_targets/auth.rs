@@ -14,9 +14,12 @@ const RESTART: Duration = Duration::from_secs(3);
 fuzz_target!(|input: &[u8]| {
     let Some((first, mut rest)) = input.split_first() else { return };
     let method = [Method::Pap, Method::ChapMd5, Method::MsChapV2][usize::from(first % 3)];
-    let identity = Identity { user: "eve".into(), secret: "tiger-4711-never-guessed".to_owned().into() };
+    let identity = Identity { user: "eve".into(), secret: "tiger-4711-never-guessed".to_owned().into(), new_secret: Some("lion-4711".to_owned().into()) };
     let users = Users::new([("eve", "tiger-4711-never-guessed")]);
-    let mut client = Client::new(method, identity, [7; 16], RESTART, 3, Duration::ZERO);
+    if first & 0x80 != 0 {
+        users.expire();
+    }
+    let mut client = Client::new(method, identity, [7; 32], RESTART, 3, Duration::ZERO);
     let mut server = Server::new(method, users, [9; 16], RESTART, 3, Duration::ZERO);
     while let Some((length, more)) = rest.split_first() {
         let (packet, next) = more.split_at(more.len().min(usize::from(*length)));

@@ -2,7 +2,7 @@
 //!
 //! `cleardownd ppp-peer --listen PATH` prints one line of JSON with `address` and `caller` once it listens, and answers
 //! every call until it is killed. It asks callers for a password with `--user NAME --password-fd N` (one line) and
-//! `--auth METHOD` (`pap`, `chap`, `ms-chap-v2`).
+//! `--auth METHOD` (`pap`, `chap`, `ms-chap-v2`); with `--expired yes` the password has to be changed first.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ pub fn ppp_peer(args: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(wish) = Wish::parse(args) else {
         let _ = writeln!(
             io::stderr(),
-            "usage: cleardownd ppp-peer --listen PATH [--user NAME --password-fd N] [--auth METHOD]"
+            "usage: cleardownd ppp-peer --listen PATH [--user NAME --password-fd N] [--auth METHOD] [--expired yes]"
         );
         return ExitCode::from(2);
     };
@@ -39,11 +39,13 @@ struct Wish {
     listen: PathBuf,
     user: Option<(String, u32)>,
     method: Method,
+    expired: bool,
 }
 
 impl Wish {
     fn parse(mut args: impl Iterator<Item = OsString>) -> Option<Wish> {
         let (mut listen, mut user, mut descriptor, mut method) = (None, None, None, Method::MsChapV2);
+        let mut expired = false;
         while let Some(option) = args.next() {
             let value = args.next()?;
             match (option.to_str()?, value.to_str()) {
@@ -53,11 +55,12 @@ impl Wish {
                 ("--auth", Some("pap")) => method = Method::Pap,
                 ("--auth", Some("chap")) => method = Method::ChapMd5,
                 ("--auth", Some("ms-chap-v2")) => method = Method::MsChapV2,
+                ("--expired", Some("yes")) => expired = true,
                 _ => return None,
             }
         }
         (user.is_some() == descriptor.is_some()).then_some(())?;
-        Some(Wish { listen: listen?, user: user.zip(descriptor), method })
+        Some(Wish { listen: listen?, user: user.zip(descriptor), method, expired })
     }
 
     fn serve(&self) -> io::Result<()> {
@@ -65,6 +68,9 @@ impl Wish {
         if let Some((name, descriptor)) = &self.user {
             let password = read_password(*descriptor)?;
             let users = Users::new([(name.as_str(), password.as_str())]);
+            if self.expired {
+                users.expire();
+            }
             options.users = Some((users, vec![self.method]));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

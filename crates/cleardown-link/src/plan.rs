@@ -25,8 +25,20 @@ impl Plan {
     /// [`ErrorKind::BadParameter`] for an entry that makes no sense, or is none for PPP.
     pub fn of(entry: &Entry, secret: Option<Zeroizing<String>>) -> Result<Plan> {
         let (line, modem) = line(&entry.device)?;
-        let identity = entry.user.clone().map(|user| Identity { user, secret: secret.unwrap_or_default() });
+        let (secret, new_secret) = passwords(secret.unwrap_or_default());
+        let identity = entry.user.clone().map(|user| Identity { user, secret, new_secret });
         Ok(Plan { line, modem, ppp: ppp(&entry.ppp, identity, entry.network.peer_dns) })
+    }
+}
+
+/// A password, and behind a line's end the one to take its place should it have expired.
+fn passwords(secret: Zeroizing<String>) -> (Zeroizing<String>, Option<Zeroizing<String>>) {
+    match secret.split_once('\n') {
+        Some((old, new)) => {
+            let new = Some(new).filter(|new| !new.is_empty());
+            (Zeroizing::new(old.to_owned()), new.map(|new| Zeroizing::new(new.to_owned())))
+        }
+        None => (secret, None),
     }
 }
 

@@ -80,7 +80,8 @@ struct Link {
 
 impl Link {
     fn dial(line: OwnedFd, password: &str) -> Link {
-        let identity = Identity { user: "client".into(), secret: password.to_owned().into() };
+        let identity =
+            Identity { user: "client".into(), secret: password.to_owned().into(), new_secret: None };
         let ppp = Config { identity: Some(identity), seed: [5; 32], ..Config::default() };
         let unused = Line::Command { argv: Vec::new() };
         let (talk, orders, reports) = Talk::new();

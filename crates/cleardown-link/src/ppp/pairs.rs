@@ -20,7 +20,7 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(10, 9, 8, 1);
 const DNS: Ipv4Addr = Ipv4Addr::new(10, 9, 8, 53);
 
 fn dialler(password: &str) -> Config {
-    let identity = Identity { user: "eve".into(), secret: Zeroizing::new(password.into()) };
+    let identity = Identity { user: "eve".into(), secret: Zeroizing::new(password.into()), new_secret: None };
     Config { identity: Some(identity), seed: [1; 32], ..Config::default() }
 }
 
@@ -180,6 +180,41 @@ fn every_method_keeps_the_wrong_password_out_with_691() {
         assert_eq!(reason.ras(false).0, 691, "{method:?}: {reason:?}");
         assert_eq!(server.ended().map(|(reason, _)| reason.clone()), Some(Reason::PeerRefused));
         assert_eq!(client.ipv4(), None);
+    }
+}
+
+/// An answerer whose one user has to change the password.
+fn expired() -> Config {
+    let config = answerer(&[Method::MsChapV2]);
+    config.peers.as_ref().unwrap().0.expire();
+    config
+}
+
+#[test]
+fn an_expired_password_is_changed_and_the_old_one_is_worth_nothing_then() {
+    let server = expired();
+    let mut client = dialler("secret");
+    client.identity.as_mut().unwrap().new_secret = Some(Zeroizing::new("Löwe 7".into()));
+    let mut pair = Pair::new(client, server.clone());
+    pair.run(Duration::from_secs(20));
+    assert_eq!(pair.sides[0].session.phase(), Phase::Network, "{:?}", pair.sides[0].events);
+    assert!(pair.sides[0].events.contains(&Event::ChangingPassword));
+    for (password, phase) in [("Löwe 7", Phase::Network), ("secret", Phase::Dead)] {
+        let mut pair = Pair::new(dialler(password), server.clone());
+        pair.run(Duration::from_secs(20));
+        assert_eq!(pair.sides[0].session.phase(), phase, "{:?}", pair.sides[0].events);
+    }
+}
+
+#[test]
+fn an_expired_password_without_a_new_one_is_error_648_and_one_that_is_refused_709() {
+    for (new, code) in [(None, 648), (Some("secret"), 709)] {
+        let mut client = dialler("secret");
+        client.identity.as_mut().unwrap().new_secret = new.map(|new| Zeroizing::new(new.to_owned()));
+        let mut pair = Pair::new(client, expired());
+        pair.run(Duration::from_secs(20));
+        let (reason, _) = pair.sides[0].ended().expect("it ends");
+        assert_eq!(reason.ras(false).0, code, "{reason:?}");
     }
 }
 

@@ -1,180 +1,31 @@
 //! A link's life by RFC 1661, section 3: dead, establish, authenticate, network, terminate; one struct that takes
 //! frames, the time and its owner's wishes, and gives frames, events and the next deadline.
 
-use std::collections::VecDeque;
-use std::net::Ipv4Addr;
-use std::time::Duration;
+mod authentication;
+mod config;
+mod event;
+mod network;
 
-use cleardown_core::Code;
+use std::collections::VecDeque;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
 use super::Moment;
-use super::auth::client::{Client, Identity};
-use super::auth::server::{Server, Users};
-use super::auth::{Method, Outcome};
+use super::auth::Method;
+use super::auth::client::Client;
+use super::auth::server::Server;
 use super::automaton::{Event as Change, State};
-use super::ipcp::{Ipcp, Offer};
+use super::ipcp::Ipcp;
 use super::ipv6cp::Ipv6cp;
 use super::lcp::{Agreed, Lcp};
-use super::negotiation::{Negotiation, Policy, Signal, Timing};
+use super::negotiation::{Negotiation, Signal};
 use super::packet::{Control, code, protocol, split};
 use crate::hdlc::Accm;
+use network::opened;
 
-/// What a link is to be.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// What we ask of the line.
-    pub line: Agreed,
-    /// Who we are, when the peer asks, and by which methods we say so (best first).
-    pub identity: Option<Identity>,
-    /// The methods by which we would authenticate ourselves.
-    pub allowed: Vec<Method>,
-    /// Who the peer may be, and by which methods it is to say so (best first); none: anyone.
-    pub peers: Option<(Users, Vec<Method>)>,
-    /// IPv4: our own address (unspecified: the peer gives one), and what we give; none: no IPv4.
-    pub ipv4: Option<(Ipv4Addr, Offer)>,
-    /// Ask for name servers.
-    pub asks_dns: bool,
-    /// IPv6 too.
-    pub ipv6: bool,
-    /// Timers and counters.
-    pub timing: Timing,
-    /// Ask the peer for a sign of life this often, and give it up after this many without an answer.
-    pub echo: Option<(Duration, u8)>,
-    /// Random octets: magic numbers, challenges and identifiers come from them.
-    pub seed: [u8; 32],
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            line: Agreed { accm: Accm(0), pfc: true, acfc: true, ..Agreed::default() },
-            identity: None,
-            allowed: vec![Method::MsChapV2, Method::ChapMd5, Method::Pap],
-            peers: None,
-            ipv4: Some((Ipv4Addr::UNSPECIFIED, Offer::default())),
-            asks_dns: true,
-            ipv6: true,
-            timing: Timing::default(),
-            echo: Some((Duration::from_secs(30), 4)),
-            seed: [0; 32],
-        }
-    }
-}
-
-/// The phases of RFC 1661, section 3.2.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
-    /// The lower layer is down.
-    #[default]
-    Dead,
-    /// LCP negotiates.
-    Establish,
-    /// One or both sides prove who they are.
-    Authenticate,
-    /// Network protocols negotiate and run.
-    Network,
-    /// The link is being ended.
-    Terminate,
-}
-
-/// Why a link ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each variant's sentence names its fields")]
-pub enum Reason {
-    /// We wanted it.
-    Asked,
-    /// The peer sent Terminate-Request.
-    PeerEnded,
-    /// The lower layer went down.
-    LineLost,
-    /// The peer did not answer LCP.
-    NoAnswer,
-    /// The peer does not agree with what is needed.
-    NoAgreement,
-    /// The line brings back what we send.
-    LoopedBack,
-    /// The peer stopped answering.
-    PeerDead,
-    /// The peer refused us: the RAS error and the peer's words.
-    Refused { code: Code, message: String },
-    /// The peer did not finish the authentication.
-    AuthenticationTimedOut,
-    /// The peer could not or would not prove who it is.
-    PeerRefused,
-    /// No network protocol could be agreed on.
-    NoNetwork,
-}
-
-impl Reason {
-    /// The number in `raserror.h`; `running` tells that IP had been agreed on before.
-    pub fn ras(&self, running: bool) -> Code {
-        match self {
-            Reason::Asked => Code::USER_DISCONNECTION,
-            Reason::PeerEnded if running => Code::REMOTE_DISCONNECTION,
-            Reason::PeerEnded => Code::PPP_LCP_TERMINATED,
-            Reason::LineLost | Reason::PeerDead => Code::LINK_FAILURE,
-            Reason::NoAnswer => Code::PPP_NO_RESPONSE,
-            Reason::AuthenticationTimedOut => Code::PPP_TIMEOUT,
-            Reason::NoAgreement => Code::PPP_NOT_CONVERGING,
-            Reason::LoopedBack => Code::PPP_LOOPBACK_DETECTED,
-            Reason::Refused { code, .. } => *code,
-            Reason::PeerRefused => Code::UNABLE_TO_AUTHENTICATE_SERVER,
-            Reason::NoNetwork => Code::PPP_NO_PROTOCOLS_CONFIGURED,
-        }
-    }
-
-    /// The peer's own words about it; empty when it said none.
-    pub fn words(&self) -> &str {
-        match self {
-            Reason::Refused { message, .. } => message,
-            _ => "",
-        }
-    }
-}
-
-/// What the owner of a link learns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each variant's sentence names its fields")]
-pub enum Event {
-    /// A new phase.
-    Phase(Phase),
-    /// LCP agreed: how the peer wants to be sent to, and what it may send.
-    LineAgreed { send: Agreed, receive: Agreed },
-    /// The peer has accepted us, or we it (by this name).
-    Authenticated(String),
-    /// IPv4 runs between these addresses, with these name servers.
-    Ipv4Up { local: Ipv4Addr, remote: Ipv4Addr, dns: Vec<Ipv4Addr> },
-    /// IPv4 no longer runs.
-    Ipv4Down,
-    /// IPv6 runs between these interface identifiers.
-    Ipv6Up { local: u64, remote: u64 },
-    /// IPv6 no longer runs.
-    Ipv6Down,
-    /// Each network protocol runs now or has been given up, and one runs at least.
-    NetworkSettled,
-    /// It is over. `acknowledged`: the peer has said so too (its Terminate-Ack, or its own request).
-    Ended { reason: Reason, acknowledged: bool },
-}
-
-/// A frame for the line, without check sequence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// From the address field (when it is sent) to the end of the information.
-    pub bytes: Vec<u8>,
-    /// What an asynchronous line must escape.
-    pub accm: Accm,
-}
-
-/// What a received frame was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received<'a> {
-    /// The protocol's own business, or nothing.
-    Control,
-    /// An IPv4 datagram for the interface.
-    Ipv4(&'a [u8]),
-    /// An IPv6 datagram for the interface.
-    Ipv6(&'a [u8]),
-}
+pub use config::Config;
+pub use event::{Event, Frame, Phase, Reason, Received};
 
 /// Frames that may wait to be sent; a peer that asks faster than the line carries answers is not listened to.
 const MAX_WAITING: usize = 64;
@@ -189,6 +40,9 @@ pub struct Session {
     ipv6cp: Option<Negotiation<Ipv6cp>>,
     client: Option<(Method, Client)>,
     server: Option<(Method, Server)>,
+    /// Its owner knows that the password is being changed.
+    changing_password: bool,
+    random: StdRng,
     reason: Option<Reason>,
     echo_at: Option<Moment>,
     echoes_out: u8,
@@ -213,6 +67,8 @@ impl Session {
             ipv6cp: config.ipv6.then(|| Negotiation::new(Ipv6cp::new(seed(8)), timing)),
             client: None,
             server: None,
+            changing_password: false,
+            random: StdRng::from_seed(config.seed),
             reason: None,
             echo_at: None,
             echoes_out: 0,
@@ -402,19 +258,6 @@ impl Session {
         }
     }
 
-    fn auth_packet(&mut self, number: u16, packet: Control<'_>) {
-        // CHAP goes both ways under one number: challenges and results are for the client, responses for the server.
-        let for_server = match number {
-            protocol::PAP => packet.code == 1,
-            _ => packet.code == 2,
-        };
-        match (for_server, &mut self.client, &mut self.server) {
-            (false, Some((method, client)), _) if method.protocol() == number => client.input(packet),
-            (true, _, Some((method, server))) if method.protocol() == number => server.input(packet),
-            _ => {}
-        }
-    }
-
     fn echo(&mut self, now: Moment) {
         let Some((interval, failures)) = self.config.echo else { return };
         if self.echoes_out >= failures {
@@ -469,115 +312,6 @@ impl Session {
         }
     }
 
-    fn start_authentication(&mut self, now: Moment) {
-        let Timing { restart, max_configure: tries, .. } = self.config.timing;
-        let random = |at: usize| std::array::from_fn(|i| self.config.seed[at + i] ^ i as u8);
-        self.client =
-            self.lcp.policy.peer_wants.zip(self.config.identity.clone()).map(|(method, identity)| {
-                (method, Client::new(method, identity, random(0), restart, tries, now))
-            });
-        self.server =
-            self.lcp.policy.we_want().zip(self.config.peers.as_ref()).map(|(method, (users, _))| {
-                (method, Server::new(method, users.clone(), random(16), restart, tries, now))
-            });
-        self.enter(Phase::Authenticate);
-        if self.client.is_none() && self.server.is_none() {
-            self.start_network(now);
-        }
-    }
-
-    fn settle_auth(&mut self, now: Moment) -> bool {
-        let mut packets = Vec::new();
-        if let Some((method, client)) = &mut self.client {
-            packets.extend(client.poll_transmit().map(|packet| (method.protocol(), packet)));
-        }
-        if let Some((method, server)) = &mut self.server {
-            packets.extend(server.poll_transmit().map(|packet| (method.protocol(), packet)));
-        }
-        let sent = !packets.is_empty();
-        packets.iter().for_each(|(number, packet)| self.transmit(*number, packet));
-        if self.phase != Phase::Authenticate {
-            return sent;
-        }
-        let client = self.client.as_ref().map(|(_, client)| client.outcome().clone());
-        let server = self.server.as_ref().map(|(_, server)| server.outcome().clone());
-        match (client, server) {
-            (Some(Outcome::Refused { code, message }), _) => self.end(Reason::Refused { code, message }, now),
-            (_, Some(Outcome::Refused { .. })) => self.end(Reason::PeerRefused, now),
-            (Some(Outcome::TimedOut), _) | (_, Some(Outcome::TimedOut)) => {
-                self.end(Reason::AuthenticationTimedOut, now);
-            }
-            (Some(Outcome::Pending), _) | (_, Some(Outcome::Pending)) => return sent,
-            (client, server) => {
-                for outcome in [client, server].into_iter().flatten() {
-                    if let Outcome::Accepted(user) = outcome {
-                        self.events.push_back(Event::Authenticated(user));
-                    }
-                }
-                self.start_network(now);
-            }
-        }
-        true
-    }
-
-    fn start_network(&mut self, now: Moment) {
-        self.enter(Phase::Network);
-        for change in [Change::Open, Change::Up] {
-            self.ipcp.iter_mut().for_each(|ipcp| ipcp.event(change, now));
-            self.ipv6cp.iter_mut().for_each(|ipv6cp| ipv6cp.event(change, now));
-        }
-    }
-
-    fn settle_network(&mut self, now: Moment) -> bool {
-        let (packets, signals) = drain(&mut self.ipcp);
-        let (packets6, signals6) = drain(&mut self.ipv6cp);
-        let busy = [packets.len(), signals.len(), packets6.len(), signals6.len()] != [0; 4];
-        packets.iter().for_each(|packet| self.transmit(protocol::IPCP, packet));
-        packets6.iter().for_each(|packet| self.transmit(protocol::IPV6CP, packet));
-        for signal in &signals {
-            match (signal, &mut self.ipcp) {
-                // A peer that neither gives us an address nor takes one leaves nothing to run IPv4 with.
-                (Signal::Up, Some(ipcp)) if ipcp.policy.local.is_unspecified() => {
-                    ipcp.event(Change::Close, now)
-                }
-                (Signal::Up, Some(ipcp)) => {
-                    let Ipcp { local, remote, dns, .. } = ipcp.policy;
-                    let dns = dns.into_iter().filter(|server| !server.is_unspecified()).collect();
-                    self.events.push_back(Event::Ipv4Up { local, remote, dns });
-                }
-                (Signal::Down, Some(ipcp)) if !ipcp.policy.local.is_unspecified() => {
-                    self.events.push_back(Event::Ipv4Down);
-                }
-                _ => {}
-            }
-        }
-        for signal in &signals6 {
-            match (signal, &self.ipv6cp) {
-                (Signal::Up, Some(ipv6cp)) => {
-                    let Ipv6cp { local, remote, .. } = ipv6cp.policy;
-                    self.events.push_back(Event::Ipv6Up { local, remote });
-                }
-                (Signal::Down, _) => self.events.push_back(Event::Ipv6Down),
-                _ => {}
-            }
-        }
-        let finished = signals.iter().chain(&signals6).any(|signal| *signal == Signal::Finished);
-        if finished && self.phase == Phase::Network && over(&self.ipcp) && over(&self.ipv6cp) {
-            self.end(Reason::NoNetwork, now);
-        }
-        let news = finished || signals.iter().chain(&signals6).any(|signal| *signal == Signal::Up);
-        let runs = (opened(&self.ipcp), opened(&self.ipv6cp));
-        if news
-            && matches!(
-                (runs, over(&self.ipcp), over(&self.ipv6cp)),
-                ((true, true), ..) | ((true, _), _, true) | ((_, true), true, _)
-            )
-        {
-            self.events.push_back(Event::NetworkSettled);
-        }
-        busy
-    }
-
     fn end(&mut self, reason: Reason, now: Moment) {
         if self.phase == Phase::Dead {
             return;
@@ -613,19 +347,4 @@ impl Session {
         let accm = if default { Accm::DEFAULT } else { self.lcp.policy.peer.accm };
         self.out.push_back(Frame { bytes, accm });
     }
-}
-
-fn opened<P: Policy>(protocol: &Option<Negotiation<P>>) -> bool {
-    protocol.as_ref().is_some_and(|negotiation| negotiation.state() == State::Opened)
-}
-
-/// It does not run and will not (again).
-fn over<P: Policy>(protocol: &Option<Negotiation<P>>) -> bool {
-    protocol.as_ref().is_none_or(|negotiation| matches!(negotiation.state(), State::Stopped | State::Closed))
-}
-
-fn drain<P: Policy>(protocol: &mut Option<Negotiation<P>>) -> (Vec<Vec<u8>>, Vec<Signal>) {
-    let Some(negotiation) = protocol else { return Default::default() };
-    let packets = std::iter::from_fn(|| negotiation.poll_transmit()).collect();
-    (packets, std::iter::from_fn(|| negotiation.poll_signal()).collect())
 }

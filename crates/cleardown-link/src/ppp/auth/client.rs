@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use cleardown_core::Code;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::exchange::Exchange;
-use super::{Method, Outcome, chap_md5, code, mschap, printable, value_and_name};
+use super::{Method, Outcome, chap_md5, code, mschap, password, printable, value_and_name};
 use crate::ppp::Moment;
 use crate::ppp::packet::Control;
 
@@ -18,6 +20,8 @@ pub struct Identity {
     pub user: String,
     /// The password.
     pub secret: Zeroizing<String>,
+    /// The one to take its place should it have expired (MS-CHAPv2).
+    pub new_secret: Option<Zeroizing<String>>,
 }
 
 impl std::fmt::Debug for Identity {
@@ -31,19 +35,21 @@ impl std::fmt::Debug for Identity {
 pub struct Client {
     method: Method,
     identity: Identity,
-    /// Random octets of ours, for MS-CHAPv2's peer challenge.
-    nonce: [u8; 16],
+    /// For what must not be foreseen: MS-CHAPv2's peer challenges.
+    random: StdRng,
     /// What the server must answer to prove itself (MS-CHAPv2).
     expected: Option<String>,
+    /// The change of an expired password, once the server has asked for it, and the failure's number that it answers.
+    change: Option<(u8, Vec<u8>)>,
     exchange: Exchange,
 }
 
 impl Client {
-    /// Starts to prove `identity`; `nonce` is random. Waits `restart` for each of `tries` answers.
+    /// Starts to prove `identity`; `seed` is random. Waits `restart` for each of `tries` answers.
     pub fn new(
         method: Method,
         identity: Identity,
-        nonce: [u8; 16],
+        seed: [u8; 32],
         restart: Duration,
         tries: u8,
         now: Moment,
@@ -53,7 +59,8 @@ impl Client {
             Method::Pap => Exchange::asking(restart, tries, now),
             Method::ChapMd5 | Method::MsChapV2 => Exchange::waiting(restart, tries, now),
         };
-        let mut client = Client { method, identity, nonce, expected: None, exchange };
+        let random = StdRng::from_seed(seed);
+        let mut client = Client { method, identity, random, expected: None, change: None, exchange };
         client.timeout(now);
         client
     }
@@ -91,11 +98,7 @@ impl Client {
             (_, code::CHALLENGE) => self.respond(packet),
             (Method::ChapMd5, code::SUCCESS) => self.accepted(),
             (Method::MsChapV2, code::SUCCESS) => self.check_server(packet.data),
-            (Method::MsChapV2, code::FAILURE) => {
-                let message = printable(packet.data);
-                let (code, words) = mschap::failure(&message);
-                self.refused(code, words.as_bytes());
-            }
+            (Method::MsChapV2, code::FAILURE) => self.failed(packet),
             (_, code::FAILURE) => self.refused(Code::AUTHENTICATION_FAILURE, packet.data),
             _ => {}
         }
@@ -115,15 +118,15 @@ impl Client {
     /// Answers a challenge: also one that comes later, since a server may ask again at any time.
     fn respond(&mut self, packet: Control<'_>) {
         let Some((challenge, _name)) = value_and_name(packet.data) else { return };
-        let Identity { user, secret } = &self.identity;
+        let Identity { user, secret, .. } = &self.identity;
         let mut value = match self.method {
             Method::MsChapV2 => {
                 let Ok(theirs) = <[u8; 16]>::try_from(challenge) else { return };
+                let ours: [u8; 16] = self.random.random();
                 let hash = mschap::nt_hash(secret);
-                let response = mschap::nt_response(&theirs, &self.nonce, user, &hash);
-                self.expected =
-                    Some(mschap::authenticator_response(&hash, &response, &self.nonce, &theirs, user));
-                let mut value = self.nonce.to_vec();
+                let response = mschap::nt_response(&theirs, &ours, user, &hash);
+                self.expected = Some(mschap::authenticator_response(&hash, &response, &ours, &theirs, user));
+                let mut value = ours.to_vec();
                 value.extend_from_slice(&[0; 8]);
                 value.extend_from_slice(&response);
                 value.push(0);
@@ -151,10 +154,53 @@ impl Client {
         }
     }
 
-    fn accepted(&mut self) {
-        if self.exchange.is_pending() {
-            self.exchange.decide(Outcome::Accepted(self.identity.user.clone()));
+    /// Not accepted; an expired password is changed, when there is a new one.
+    fn failed(&mut self, packet: Control<'_>) {
+        let message = printable(packet.data);
+        let failure = mschap::Failure::parse(&message);
+        if failure.code == Code::PASSWD_EXPIRED && self.exchange.is_pending() {
+            if self.change.is_none() {
+                self.change = self.change_password(packet.id, &failure);
+            }
+            // Also when it is asked for again: then it was lost.
+            if let Some((answered, change)) = &self.change
+                && *answered == packet.id
+            {
+                self.exchange.out = Some(change.clone());
+                return;
+            }
         }
+        self.refused(failure.code, failure.words.as_bytes());
+    }
+
+    fn change_password(&mut self, answered: u8, failure: &mschap::Failure<'_>) -> Option<(u8, Vec<u8>)> {
+        let theirs = failure.challenge.filter(|_| failure.version >= 3)?;
+        let Identity { user, secret, new_secret } = &self.identity;
+        let new = new_secret.as_ref()?;
+        let ours: [u8; 16] = self.random.random();
+        let random = std::array::from_fn(|_| self.random.random());
+        let password::Change { data, response } =
+            password::change(user, (secret, new), &theirs, &ours, random)?;
+        let proof = mschap::authenticator_response(&mschap::nt_hash(new), &response, &ours, &theirs, user);
+        self.expected = Some(proof);
+        let id = answered.wrapping_add(1);
+        Some((answered, Control { code: code::CHANGE_PASSWORD, id, data: &data }.to_bytes()))
+    }
+
+    /// Whether the server wanted another password, and was told one.
+    pub fn is_changing_password(&self) -> bool {
+        self.change.is_some()
+    }
+
+    fn accepted(&mut self) {
+        if !self.exchange.is_pending() {
+            return;
+        }
+        if let (true, Some(new)) = (self.change.is_some(), self.identity.new_secret.take()) {
+            // A server may ask again at any time.
+            self.identity.secret = new;
+        }
+        self.exchange.decide(Outcome::Accepted(self.identity.user.clone()));
     }
 
     fn refused(&mut self, code: Code, message: &[u8]) {

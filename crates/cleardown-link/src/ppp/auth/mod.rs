@@ -3,6 +3,7 @@
 pub mod client;
 mod exchange;
 pub mod mschap;
+mod password;
 pub mod server;
 
 use cleardown_core::Code;
@@ -84,4 +85,5 @@ mod code {
     pub(super) const RESPONSE: u8 = 2;
     pub(super) const SUCCESS: u8 = 3;
     pub(super) const FAILURE: u8 = 4;
+    pub(super) const CHANGE_PASSWORD: u8 = 7;
 }

@@ -1,6 +1,7 @@
 //! The computations of MS-CHAPv2 (RFC 2759, section 8).
 
 use cleardown_core::Code;
+use data_encoding::HEXUPPER_PERMISSIVE;
 use des::Des;
 use des::cipher::{BlockCipherEncrypt, KeyInit};
 use md4::{Digest, Md4};
@@ -28,12 +29,16 @@ pub fn nt_response(authenticator: &[u8; 16], peer: &[u8; 16], user: &str, hash: 
     padded[..16].copy_from_slice(hash);
     let mut response = [0u8; 24];
     for (key, out) in padded.chunks_exact(7).zip(response.chunks_exact_mut(8)) {
-        let cipher = Des::new(&spread(key).into());
-        let mut block = challenge.into();
-        cipher.encrypt_block(&mut block);
-        out.copy_from_slice(&block);
+        out.copy_from_slice(&des(challenge, key));
     }
     response
+}
+
+/// One block, encrypted with a key of seven octets (8.6).
+pub(super) fn des(block: [u8; 8], key: &[u8]) -> [u8; 8] {
+    let mut block = block.into();
+    Des::new(&spread(key).into()).encrypt_block(&mut block);
+    block.into()
 }
 
 /// Seven octets as the eight of a DES key, whose lowest bits are parity that nobody looks at (8.6).
@@ -62,13 +67,34 @@ pub fn authenticator_response(
     second.iter().fold(String::from("S="), |text, octet| text + &format!("{octet:02X}"))
 }
 
-/// The RAS number in a failure message (`E=691 R=1 C=... V=3 M=...`), and its words for people; the numbers of RFC 2759,
-/// section 6, are RAS's own.
-pub fn failure(message: &str) -> (Code, &str) {
-    let (fields, words) = message.split_once("M=").unwrap_or((message, message));
-    let code = fields.split(' ').find_map(|part| part.strip_prefix("E=")?.parse().ok());
-    let code = code.filter(|code| matches!(code, 646 | 647 | 648 | 649 | 691 | 709));
-    (code.map_or(Code::AUTHENTICATION_FAILURE, Code), words)
+/// A failure message (`E=691 R=1 C=... V=3 M=...`; RFC 2759, section 6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure<'a> {
+    /// The RAS number: those of the RFC are RAS's own.
+    pub code: Code,
+    /// The challenge for what is tried next.
+    pub challenge: Option<[u8; 16]>,
+    /// The version of the change-password packet that the server knows.
+    pub version: u32,
+    /// Its words for people.
+    pub words: &'a str,
+}
+
+impl<'a> Failure<'a> {
+    /// Reads the message; what makes no sense counts as a wrong password.
+    pub fn parse(message: &'a str) -> Self {
+        let (fields, words) = message.split_once("M=").unwrap_or((message, message));
+        let field = |name: &str| fields.split(' ').find_map(|part| part.strip_prefix(name));
+        let code = field("E=").and_then(|code| code.parse().ok());
+        let code = code.filter(|code| matches!(code, 646 | 647 | 648 | 649 | 691 | 709));
+        let challenge = field("C=").and_then(|digits| HEXUPPER_PERMISSIVE.decode(digits.as_bytes()).ok());
+        Failure {
+            code: code.map_or(Code::AUTHENTICATION_FAILURE, Code),
+            challenge: challenge.and_then(|challenge| challenge.try_into().ok()),
+            version: field("V=").and_then(|version| version.parse().ok()).unwrap_or_default(),
+            words,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -96,8 +122,13 @@ mod tests {
 
     #[test]
     fn failure_messages_carry_ras_numbers() {
-        assert_eq!(failure("E=648 R=0 C=00 V=3 M=it expired"), (Code::PASSWD_EXPIRED, "it expired"));
-        assert_eq!(failure("E=999 R=0"), (Code::AUTHENTICATION_FAILURE, "E=999 R=0"));
-        assert_eq!(failure("no"), (Code::AUTHENTICATION_FAILURE, "no"));
+        let expired = Failure::parse("E=648 R=0 C=000102030405060708090a0B0C0D0E0F V=3 M=it expired");
+        let challenge = Some(std::array::from_fn(|i| i as u8));
+        let words = "it expired";
+        assert_eq!(expired, Failure { code: Code::PASSWD_EXPIRED, challenge, version: 3, words });
+        for (message, words) in [("E=999 R=0", "E=999 R=0"), ("no", "no"), ("E=x C=00 V=- M=no", "no")] {
+            let code = Code::AUTHENTICATION_FAILURE;
+            assert_eq!(Failure::parse(message), Failure { code, challenge: None, version: 0, words });
+        }
     }
 }
