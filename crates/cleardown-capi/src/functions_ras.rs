@@ -47,7 +47,7 @@ macro_rules! rasapi32 {
             partial "octets and time; errors of the line are not counted" RasGetLinkStatistics(handle: usize, number: u32, place: Ptr<RasStats<u8>>) = $crate::ras::statistics::link;
             partial "for the calling process" RasClearConnectionStatistics(handle: usize) = $crate::ras::statistics::clear;
             partial "for the calling process" RasClearLinkStatistics(handle: usize, number: u32) = $crate::ras::statistics::clear_link;
-            answered "50" RasGetProjectionInfoEx(handle: usize, info: Ptr<u8>, size: Ptr<u32>) = |_, _, _| $crate::answered::not_supported();
+            partial "addresses; in the form for PPP, whatever the link is" RasGetProjectionInfoEx(handle: usize, info: Ptr<RasProjection<u8>>, size: Ptr<u32>) = $crate::ras::projection::get_ex;
             answered "50" RasUpdateConnection(handle: usize, update: Ptr<u8>) = |_, _| $crate::answered::not_supported();
             answered "50" RasInvokeEapUI(handle: usize, number: u32, extensions: Ptr<u8>, window: usize) = |_, _, _, _| $crate::answered::not_supported();
         }

@@ -228,6 +228,24 @@ structure! {
         peer_compression: [u8; 2],
         marker: [C; 0],
     }
+
+    pack4
+    /// RAS_PROJECTION_INFO, in its form for PPP, which is the longer one.
+    RasProjection<C> {
+        version: u32,
+        kind: u32,
+        error_4: u32,
+        address: [u8; 4],
+        server: [u8; 4],
+        options: u32,
+        server_options: u32,
+        error_6: u32,
+        identifier: [u8; 8],
+        server_identifier: [u8; 8],
+        /// Bundles, authentication, LCP and compression.
+        rest: [u32; 15],
+        marker: [C; 0],
+    }
 }
 
 /// A structure that callers of different ages know in different lengths.

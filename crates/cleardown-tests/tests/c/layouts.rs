@@ -1,13 +1,16 @@
 //! Every structure has the same fields at the same places for a C compiler and for us.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use cleardown_capi::ras::types::*;
 use cleardown_capi::wnet::types::*;
 use cleardown_tests::needs_root;
 
-use crate::kit::{C, How, UNICODE, compile, project};
+use crate::kit::{C, How, UNICODE, compile, prefix, project};
+
+/// The versions of Windows (WINVER) at which a structure grew.
+const VERSIONS: [u32; 8] = [0x3ff, 0x400, 0x401, 0x500, 0x501, 0x600, 0x601, 0x602];
 
 type Layout = Vec<(&'static str, usize)>;
 
@@ -33,6 +36,7 @@ fn ours<U: cleardown_capi::Unit>() -> Vec<(&'static str, Layout)> {
         ("RAS_STATS", RasStats::<U>::layout()),
         ("RASPPPIP", RasPppIp::<U>::layout()),
         ("RASPPPIPV6", RasPppIpV6::<U>::layout()),
+        ("RAS_PROJECTION_INFO", RasProjection::<U>::layout()),
     ]
 }
 
@@ -85,8 +89,8 @@ fn sizes<U: cleardown_capi::Unit>(how: How) {
         ("RASPPPIPV6", RasPppIpV6::<U>::SIZES),
     ];
     let source = project("crates/cleardown-tests/tests/c/programs/sizes.c");
-    let mut seen: BTreeMap<String, std::collections::BTreeSet<u32>> = BTreeMap::new();
-    for version in [0x3ff, 0x400, 0x401, 0x500, 0x501, 0x600, 0x601, 0x602] {
+    let mut seen: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    for version in VERSIONS {
         let output = Command::new(compile(&source, How { version, ..how })).output().unwrap();
         for line in String::from_utf8(output.stdout).unwrap().lines() {
             let (name, size) = line.split_once(' ').unwrap();
@@ -96,4 +100,81 @@ fn sizes<U: cleardown_capi::Unit>(how: How) {
     for (name, sizes) in accepted {
         assert_eq!(seen[name].iter().copied().collect::<Vec<_>>(), sizes, "{name} {how:?}");
     }
+}
+
+/// Our libraries have 64 bits; the headers are right for 32 bits too, where pointers and handles are shorter: the documented sizes.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn headers_are_right_for_32_bits_too() {
+    needs_root!();
+    let ansi: &[(&str, &[u32])] = &[
+        ("RASCONN", &[268, 412, 676, 692, 704, 720]),
+        ("RASDIALPARAMS", &[1052, 1060, 1064, 1068]),
+        ("RASPPPIP", &[24, 40, 48]),
+    ];
+    let wide: &[(&str, &[u32])] = &[
+        ("RASCONN", &[524, 816, 1340, 1356, 1368, 1384]),
+        ("RASDIALPARAMS", &[2096, 2104, 2108, 2112]),
+        ("RASPPPIP", &[40, 72, 80]),
+    ];
+    let both: &[(&str, &[u32])] = &[
+        ("RASDIALEXTENSIONS", &[16, 28, 40]),
+        ("RAS_STATS", &[60]),
+        ("RAS_PROJECTION_INFO", &[108]),
+        ("NETRESOURCE", &[32]),
+        ("UNIVERSAL_NAME_INFO", &[4]),
+        ("REMOTE_NAME_INFO", &[12]),
+        ("NETINFOSTRUCT", &[32]),
+        ("NETCONNECTINFOSTRUCT", &[20]),
+        ("CONNECTDLGSTRUCT", &[20]),
+        ("DISCDLGSTRUCT", &[20]),
+    ];
+    same_in_32_bits::<u8>("", ansi, both);
+    same_in_32_bits::<u16>("-fshort-wchar -DUNICODE", wide, both);
+}
+
+#[cfg(target_arch = "x86_64")]
+fn same_in_32_bits<U: cleardown_capi::Unit>(unicode: &str, own: &[(&str, &[u32])], both: &[(&str, &[u32])]) {
+    // These have no pointers, and so the sizes that we accept from 64-bit callers.
+    let plain = [
+        ("RASCONNSTATUS", RasConnStatus::<U>::SIZES),
+        ("RASENTRYNAME", RasEntryName::<U>::SIZES),
+        ("RASDEVINFO", RasDevInfo::<U>::SIZES),
+        ("RASCREDENTIALS", RasCredentials::<U>::SIZES),
+        ("RASENTRY", RasEntry::<U>::SIZES),
+        ("RASSUBENTRY", RasSubEntry::<U>::SIZES),
+        ("RASPPPIPV6", RasPppIpV6::<U>::SIZES),
+    ];
+    let seen = sizes_in_32_bits(unicode);
+    for (name, sizes) in own.iter().chain(both).copied().chain(plain) {
+        assert_eq!(seen[name].iter().copied().collect::<Vec<_>>(), sizes, "{name} {unicode}");
+    }
+}
+
+/// Compiles for i386 without linking, and reads the sizes off the symbols: no 32-bit C library is needed, but for the one file
+/// that its headers want, which is empty.
+#[cfg(target_arch = "x86_64")]
+fn sizes_in_32_bits(unicode: &str) -> BTreeMap<String, BTreeSet<u32>> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("gnu")).unwrap();
+    std::fs::write(folder.path().join("gnu/stubs-32.h"), "").unwrap();
+    let source = project("crates/cleardown-tests/tests/c/programs/sizes.c");
+    let mut seen: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    for version in VERSIONS {
+        let script = format!(
+            "cd '{}' && cc -m32 -Wall -Wextra -Werror {unicode} -DOBJECT -DWINVER={version:#x} -c -I. -I'{}' '{}' && nm -S sizes.o",
+            folder.path().display(),
+            prefix().join("include/cleardown").display(),
+            source.display()
+        );
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+        for line in String::from_utf8(output.stdout).unwrap().lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [_, size, _, name] = words[..] else { continue };
+            let name = name.strip_prefix("size_of_").unwrap_or(name).to_owned();
+            seen.entry(name).or_default().insert(u32::from_str_radix(size, 16).unwrap());
+        }
+    }
+    seen
 }

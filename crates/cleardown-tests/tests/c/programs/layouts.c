@@ -73,5 +73,10 @@ int main(void)
     F(dwSize) F(dwError) F(bLocalInterfaceIdentifier) F(bPeerInterfaceIdentifier) F(bLocalCompressionProtocol)
     F(bPeerCompressionProtocol)
     END
+    BEGIN(RAS_PROJECTION_INFO)
+    F(version) F(type) F(ppp.dwIPv4NegotiationError) F(ppp.ipv4Address) F(ppp.ipv4ServerAddress) F(ppp.dwIPv4Options)
+    F(ppp.dwIPv4ServerOptions) F(ppp.dwIPv6NegotiationError) F(ppp.bInterfaceIdentifier)
+    F(ppp.bServerInterfaceIdentifier) F(ppp.fBundled)
+    END
     return 0;
 }

@@ -106,6 +106,8 @@ static void synchronous(void)
     RASCONNA first;
     RASCONNSTATUSA status;
     RASPPPIPA ip;
+    RAS_PROJECTION_INFO both;
+    char text[32];
     RAS_STATS stats;
     HANDLE changed = CreateEventA(NULL, FALSE, FALSE, NULL);
     DWORD size;
@@ -127,6 +129,17 @@ static void synchronous(void)
     size = 3;
     CALL(ERROR_BUFFER_TOO_SMALL, RasGetProjectionInfoA(link, RASP_PppIp, &ip, &size));
     CALL(731, RasGetProjectionInfoA(link, RASP_PppIpx, &ip, &size));
+    size = 0;
+    CALL(ERROR_BUFFER_TOO_SMALL, RasGetProjectionInfoEx(link, NULL, &size));
+    HOLDS(size == sizeof both);
+    both.version = (RASAPIVERSION)5;
+    CALL(ERROR_INVALID_SIZE, RasGetProjectionInfoEx(link, &both, &size));
+    both.version = RASAPIVERSION_601;
+    CALL(0, RasGetProjectionInfoEx(link, &both, &size));
+    HOLDS(both.type == PROJECTION_INFO_TYPE_PPP && both.ppp.dwIPv4NegotiationError == 0);
+    sprintf(text, "%d.%d.%d.%d", both.ppp.ipv4Address.a, both.ppp.ipv4Address.b, both.ppp.ipv4Address.c, both.ppp.ipv4Address.d);
+    HOLDS(strcmp(text, ip.szIpAddress) == 0);
+    CALL(ERROR_INVALID_PARAMETER, RasGetProjectionInfoEx(link, &both, NULL));
     stats.dwSize = sizeof stats;
     CALL(0, RasGetConnectionStatistics(link, &stats));
     CALL(0, RasClearConnectionStatistics(link));
@@ -139,6 +152,7 @@ static void synchronous(void)
     CALL(0, RasHangUpA(link));
     HOLDS(count_links(NULL) == 0);
     is_free(link);
+    CALL(ERROR_INVALID_HANDLE, RasGetProjectionInfoEx(link, &both, &size));
     HOLDS(WaitForSingleObject(changed, 20000) == WAIT_OBJECT_0);
     CloseHandle(changed);
 }
