@@ -1,10 +1,9 @@
 //! The C interface: libraries with versioned names, headers in every letter case that sources use, and pkg-config files.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::install::{put, read};
+use crate::install::{link, put, read};
 use crate::run::{Outcome, root};
 
 /// The number in the sonames (crates/cleardown-capi/link.rs).
@@ -75,9 +74,4 @@ fn pkg_config(prefix: &Path, name: &str, about: &str, needs_winbase: bool) -> St
          Cflags: -I${{includedir}}\n\
          Libs: -L${{libdir}} -Wl,--push-state,--no-as-needed,-l{name},--pop-state\n"
     )
-}
-
-fn link(to: &str, at: &Path) -> Outcome {
-    let _ = fs::remove_file(at);
-    symlink(to, at).map_err(|error| format!("{}: {error}", at.display()))
 }

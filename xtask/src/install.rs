@@ -1,7 +1,7 @@
 //! Installation from source.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -26,6 +26,14 @@ const SERVICES: &[(&str, &str)] = &[
     ("org.cleardown.Cleardown1.conf", "share/dbus-1/system.d"),
 ];
 
+/// The old words under their own names. Samba has a `net` too, so ours is in a folder of its own, which goes to the front of
+/// the PATH of those who want it.
+const OLD_WORDS: &[(&str, &str)] = &[
+    ("cleardown", "bin/rasdial"),
+    ("../../bin/cleardown", "libexec/cleardown/net"),
+    ("../../bin/cleardown", "libexec/cleardown/rasdial"),
+];
+
 pub(crate) fn install(args: &[String]) -> Outcome {
     let (mut prefix, mut built) = (PathBuf::from("/usr/local"), target("release"));
     for pair in args.chunks(2) {
@@ -41,6 +49,9 @@ pub(crate) fn install(args: &[String]) -> Outcome {
     for name in ["cleardown", "cleardownd"] {
         let bytes = read(&built.join(name))?;
         put(&prefix.join("bin").join(name), &bytes, 0o755)?;
+    }
+    for (to, path) in OLD_WORDS {
+        link(to, &prefix.join(path))?;
     }
     for (shell, path) in COMPLETIONS {
         let output = Command::new(built.join("cleardown")).args(["completions", shell]).output();
@@ -92,4 +103,14 @@ pub(crate) fn put(path: &Path, bytes: &[u8], mode: u32) -> Outcome {
         fs::rename(&new, path)
     };
     write().map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Makes a symbolic link, in place of what is there.
+pub(crate) fn link(to: &str, at: &Path) -> Outcome {
+    let make = || {
+        fs::create_dir_all(at.parent().unwrap_or(Path::new("/")))?;
+        let _ = fs::remove_file(at);
+        symlink(to, at)
+    };
+    make().map_err(|error| format!("{}: {error}", at.display()))
 }
