@@ -19,7 +19,7 @@ macro_rules! mpr {
             full "" WNetGetUser(name: Str<C>, user: Ptr<C>, size: Ptr<u32>) = $crate::wnet::connection::user_of;
             full "" WNetGetLastError(code: Ptr<u32>, text: Ptr<C>, text_size: u32, provider: Ptr<C>, provider_size: u32) = $crate::last::get;
             full "" WNetSetLastError(code: u32, text: Str<C>, providers: Str<C>) = $crate::last::put;
-            partial "RESOURCE_RECENT is empty; a server's shares are those that are connected or remembered"
+            partial "RESOURCE_RECENT is empty; nobody announces servers: those of the network are the ones that are connected or remembered; the folders of an SFTP server likewise"
                 WNetOpenEnum(scope: u32, kind: u32, usage: u32, resource: Ptr<NetResource<C>>, handle: Ptr<usize>) = $crate::wnet::enumerate::open;
             full "" WNetEnumResource(handle: usize, count: Ptr<u32>, buffer: Ptr<NetResource<C>>, size: Ptr<u32>) = $crate::wnet::enumerate::next;
             full "" WNetRestoreConnection(window: usize, device: Str<C>) = $crate::wnet::restore::restore;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cleardown_core::request::{DialRequest, EndRequest, HangUpRequest, MapRequest, Verb};
-use cleardown_core::view::{Connection, EndReport, Holders, Progress};
+use cleardown_core::request::{DialRequest, EndRequest, HangUpRequest, MapRequest, SharesRequest, Verb};
+use cleardown_core::view::{Connection, EndReport, Holders, Offered, Progress};
 use cleardown_core::{Error, Result};
 use cleardown_ipc::{Call, Instance, Location, Peer, Secret, value};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
@@ -138,6 +138,12 @@ impl Client {
             .into_iter()
             .map(|r| (r.name, r.error.map_or_else(|| r.connection.ok_or_else(lost), Err)))
             .collect())
+    }
+
+    /// What a server offers.
+    pub async fn shares(&self, request: &SharesRequest, secret: Option<Secret>) -> Result<Vec<Offered>> {
+        let patience = Duration::from_millis(request.timeout_ms).saturating_add(SLACK);
+        self.operate(Call::Shares(request.clone(), secret), Some(patience), |_| {}).await
     }
 
     /// The list now, and again after each change. The stream ends when the daemon goes away.

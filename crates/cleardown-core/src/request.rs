@@ -54,6 +54,30 @@ impl MapRequest {
     pub const TIMEOUT: Duration = Duration::from_secs(10);
 }
 
+/// A wish to know what a server offers. The secret travels apart from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharesRequest {
+    /// `//server` or `//server:port`.
+    pub server: String,
+    /// The user on the server; none, and no secret: whoever is connected with that server or remembered for it, else a guest.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// How long it may take, in milliseconds.
+    #[serde(default = "SharesRequest::timeout")]
+    pub timeout_ms: u64,
+}
+
+impl SharesRequest {
+    fn timeout() -> u64 {
+        u64::try_from(MapRequest::TIMEOUT.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// What this server offers to the one that it knows already.
+    pub fn of(server: &str) -> Self {
+        SharesRequest { server: server.to_owned(), user: None, timeout_ms: Self::timeout() }
+    }
+}
+
 /// What to do when a connection that is to end is in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

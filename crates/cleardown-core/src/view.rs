@@ -447,3 +447,36 @@ pub struct RasProgress {
     #[serde(default)]
     pub attempt: u32,
 }
+
+/// What a share is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShareKind {
+    /// Files.
+    Disk,
+    /// A printer's queue.
+    Printer,
+    /// Named pipes.
+    Ipc,
+    /// Some other device.
+    Device,
+}
+
+/// A share that a server offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offered {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: ShareKind,
+    /// What its administrator says of it.
+    #[serde(default)]
+    pub comment: String,
+}
+
+impl Offered {
+    /// Shown only to those who ask for everything.
+    pub fn is_hidden(&self) -> bool {
+        self.name.ends_with('$')
+    }
+}

@@ -37,6 +37,7 @@ impl Rules {
             | Call::Forget(_)
             | Call::Restore(_)
             | Call::KeepRestoring
+            | Call::Shares(..)
             | Call::Quit => self.may_change(caller),
         };
         if allowed { Ok(()) } else { Err(ErrorKind::NotPermitted(what(call).into()).into()) }
@@ -73,6 +74,7 @@ fn what(call: &Call) -> &'static str {
         Call::End(_) | Call::HangUp(_) => "ending connections of this instance",
         Call::Remember(_) | Call::Forget(_) => "changing the profile of this instance",
         Call::Restore(_) | Call::KeepRestoring => "restoring the profile of this instance",
+        Call::Shares(..) => "logging on to servers with what this instance knows",
         Call::Quit => "stopping the daemon",
         _ => "looking at another user's connections",
     }

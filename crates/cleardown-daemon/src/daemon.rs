@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::handle::Handle;
-use crate::{end, holders, link, map, restore};
+use crate::{end, holders, link, map, restore, shares};
 
 /// The daemon.
 pub(crate) struct Daemon {
@@ -72,6 +72,9 @@ impl Service for Daemon {
                 Call::KeepRestoring => {
                     self.keep_restoring();
                     Ok(Value::Null)
+                }
+                Call::Shares(request, secret) => {
+                    value::to_json(&shares::shares(context, request, secret).await?)
                 }
                 Call::Version => Ok(env!("CARGO_PKG_VERSION").into()),
                 Call::Quit => {

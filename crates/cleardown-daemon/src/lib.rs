@@ -24,6 +24,7 @@ mod registry;
 mod restore;
 mod run;
 mod sftp_server;
+mod shares;
 mod spec;
 mod supervisor;
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::registry::in_use;
 use crate::spec::{Spec, new_id};
 
 /// The shortest and the longest time for connecting that makes sense.
-const TIMEOUTS: std::ops::RangeInclusive<u64> = 100..=3_600_000;
+pub(crate) const TIMEOUTS: std::ops::RangeInclusive<u64> = 100..=3_600_000;
 
 /// Maps a drive, or makes (or joins) a deviceless connection. Dropping the future takes everything back.
 pub(crate) async fn map(

@@ -30,6 +30,9 @@ pub(crate) fn encode(call: &Call) -> Result<(&'static str, Vec<Variant<'static>>
         Call::Forget(name) => ("Forget", vec![name.clone().into()]),
         Call::Restore(names) => ("Restore", vec![names.clone().into()]),
         Call::KeepRestoring => ("KeepRestoring", Vec::new()),
+        Call::Shares(request, secret) => {
+            ("Shares", vec![with_secret(options(request)?, secret.as_ref())?.into()])
+        }
         Call::Version => ("Version", Vec::new()),
         Call::Quit => ("Quit", Vec::new()),
     })
@@ -87,6 +90,7 @@ pub(crate) fn decode(member: &str, args: Vec<Value>, secret: Option<Secret>) -> 
         "Forget" => text(next()).map(Call::Forget),
         "Restore" => next().map_or(Ok(Vec::new()), value::from_json).map(Call::Restore),
         "KeepRestoring" => Ok(Call::KeepRestoring),
+        "Shares" => needed(next()).and_then(value::from_json).map(|request| Call::Shares(request, secret)),
         "Version" => Ok(Call::Version),
         "Quit" => Ok(Call::Quit),
         _ => return None,

@@ -50,6 +50,7 @@ const MANAGER_METHODS: &[Member] = &[
     ("Forget", &[("name", "s", "in")]),
     ("Restore", &[("names", "as", "in"), ("results", "aa{sv}", "out")]),
     ("KeepRestoring", &[]),
+    ("Shares", &[("request", "a{sv}", "in"), ("shares", "aa{sv}", "out")]),
     ("Version", &[("version", "s", "out")]),
     ("Quit", &[]),
 ];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cleardown_core::Result;
-use cleardown_core::request::{DialRequest, EndRequest, HangUpRequest, MapRequest};
+use cleardown_core::request::{DialRequest, EndRequest, HangUpRequest, MapRequest, SharesRequest};
 use cleardown_core::view::{Connection, Progress};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -51,6 +51,8 @@ pub enum Call {
     Restore(Vec<String>),
     /// Connect all that is remembered, again and again until it is; the answer comes at once.
     KeepRestoring,
+    /// What a server offers. The answer is a list of [`cleardown_core::view::Offered`].
+    Shares(SharesRequest, Option<Secret>),
     /// The daemon's version.
     Version,
     /// Let the daemon go, and the connections stay.

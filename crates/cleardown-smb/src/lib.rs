@@ -44,7 +44,7 @@ mod wire;
 
 pub use config::{Config, Progress};
 pub use share::{SmbShare, connect};
-pub use shares::{ShareInfo, list_shares};
+pub use shares::list_shares;
 
 /// Random bytes.
 fn random<const N: usize>() -> [u8; N] {

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use cleardown_core::view::{Offered, ShareKind};
 use cleardown_core::{Error, ErrorKind};
 use cleardown_share::{ShareError, ShareResult};
-use smb2::rpc::srvsvc::{STYPE_SPECIAL, build_net_share_enum_all, parse_net_share_enum_all_response};
+use smb2::rpc::srvsvc::build_net_share_enum_all;
 use smb2::rpc::{build_srvsvc_bind, parse_bind_ack};
 
 use crate::config::Config;
@@ -13,27 +14,18 @@ use crate::link::{Link, Target, reach};
 use crate::share::open_once;
 use crate::wire::create::{Create, access};
 use crate::wire::frame::Frame;
-use crate::wire::{Bits, Command, FileId, Malformed, ioctl, request};
+use crate::wire::{Bits, Command, FileId, Malformed, ioctl, request, srvsvc};
 use crate::{random, status};
-
-/// A share that a server offers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShareInfo {
-    /// Its name.
-    pub name: String,
-    /// What its administrator says of it.
-    pub comment: String,
-}
 
 /// Largest answer of the pipe, in bytes.
 const LARGEST: usize = 4 << 20;
 const ROOM: u32 = 64 * 1024;
 
-/// The disk shares of the server in `config` that are not administrative ones; its share is ignored.
+/// The shares that the server in `config` offers, hidden ones too; its share is ignored.
 ///
 /// # Errors
 /// As [`crate::connect`].
-pub async fn list_shares(config: Config) -> Result<Vec<ShareInfo>, Error> {
+pub async fn list_shares(config: Config) -> Result<Vec<Offered>, Error> {
     let deadline = Instant::now() + config.timeout;
     let host = config.remote.host.clone();
     let target = Target {
@@ -57,7 +49,7 @@ pub async fn list_shares(config: Config) -> Result<Vec<ShareInfo>, Error> {
     shares
 }
 
-async fn ask(link: &Link, host: &str, deadline: Instant) -> ShareResult<Vec<ShareInfo>> {
+async fn ask(link: &Link, host: &str, deadline: Instant) -> ShareResult<Vec<Offered>> {
     let name: Vec<u16> = "srvsvc".encode_utf16().collect();
     let mut create = Create::open(&name, access::READ_DATA | access::WRITE_DATA | access::READ_ATTRIBUTES);
     create.options = 0;
@@ -67,12 +59,25 @@ async fn ask(link: &Link, host: &str, deadline: Instant) -> ShareResult<Vec<Shar
     let request = build_net_share_enum_all(2, &format!(r"\\{host}"));
     let answer = transceive(link, pipe, &request, deadline).await?;
     link.close_file(pipe, deadline).await;
-    let shares = parse_net_share_enum_all_response(&answer).map_err(|_| Malformed)?;
-    let disks = shares.into_iter().filter(|share| share.share_type & (STYPE_SPECIAL | 0xFFFF) == 0);
-    Ok(disks.map(|share| ShareInfo { name: share.name, comment: share.comment }).collect())
+    match srvsvc::shares(answer.get(srvsvc::RESPONSE_HEADER..).ok_or(Malformed)?)? {
+        Ok(shares) => Ok(shares.into_iter().map(offered).collect()),
+        // ERROR_ACCESS_DENIED
+        Err(5) => Err(ShareError::server(libc::EACCES, "the server does not tell you its shares")),
+        Err(code) => Err(ShareError::server(libc::EIO, format!("the server's error {code}"))),
+    }
 }
 
-/// A request on a pipe, and its whole answer as one PDU.
+fn offered(share: srvsvc::Share) -> Offered {
+    let kind = match share.kind & 0xFFFF {
+        0 => ShareKind::Disk,
+        1 => ShareKind::Printer,
+        3 => ShareKind::Ipc,
+        _ => ShareKind::Device,
+    };
+    Offered { name: share.name, kind, comment: share.comment }
+}
+
+/// A request on a pipe, and its whole answer: the header of its first fragment, and what all of them hold.
 async fn transceive(link: &Link, pipe: FileId, input: &[u8], deadline: Instant) -> ShareResult<Vec<u8>> {
     let frame = Frame::one(Command::Ioctl, link.tree, |body| {
         ioctl::request(body, ioctl::PIPE_TRANSCEIVE, pipe, input, ROOM);
@@ -90,22 +95,20 @@ async fn transceive(link: &Link, pipe: FileId, input: &[u8], deadline: Instant) 
         }
         let length = usize::from(data.u16(8)?);
         let is_last = data.u8(3)? & 2 != 0;
-        // Fragments after the first add what follows their 24-byte header.
+        // Fragments after the first add what follows their header.
         match &mut whole {
             None => whole = Some(data.part(0, length)?.to_vec()),
-            Some(whole) => whole.extend_from_slice(data.part(24, length.checked_sub(24).ok_or(Malformed)?)?),
+            Some(whole) => {
+                let held = length.checked_sub(srvsvc::RESPONSE_HEADER).ok_or(Malformed)?;
+                whole.extend_from_slice(data.part(srvsvc::RESPONSE_HEADER, held)?);
+            }
         }
         data.drain(..length);
         if is_last || whole.as_ref().is_some_and(|whole| whole.len() > LARGEST) {
             break;
         }
     }
-    let mut whole = whole.unwrap_or_default();
-    // The parser wants one fragment; its length field has 16 bits, which is what a longer answer is cut to.
-    let length =
-        u16::try_from(whole.len()).map_err(|_| ShareError::server(libc::EMSGSIZE, "too many shares"))?;
-    whole[8..10].copy_from_slice(&length.to_le_bytes());
-    Ok(whole)
+    whole.ok_or_else(|| Malformed.into())
 }
 
 async fn read(link: &Link, pipe: FileId, deadline: Instant) -> ShareResult<Bytes> {

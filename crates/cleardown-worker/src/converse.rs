@@ -153,6 +153,10 @@ impl Worker {
     ) -> Result<(Reply, Vec<OwnedFd>)> {
         let reply = match request {
             Request::Connect(wish) => self.connect(wish, descriptors).await?,
+            Request::Shares(wish) => {
+                let shares = self.provider.shares(&wish, secret_beside(descriptors).await?).await?;
+                Reply::Shares { shares }
+            }
             Request::Serve(how) => self.serve(how, descriptors).await?,
             Request::Status => {
                 let carry = self.carry();
@@ -241,10 +245,7 @@ impl Worker {
     }
 
     async fn log_on(self: &Arc<Self>, wish: Connect, descriptors: Vec<OwnedFd>) -> Result<Linked> {
-        let secret = match descriptors.into_iter().next() {
-            Some(from) => Some(blocking(move || take_secret(from)).await??),
-            None => None,
-        };
+        let secret = secret_beside(descriptors).await?;
         let stages = {
             let worker = Arc::downgrade(self);
             Arc::new(move |stage: &str| {
@@ -371,7 +372,15 @@ fn until(deadline_ms: u64) -> Instant {
     Instant::now() + Duration::from_millis(deadline_ms).min(far)
 }
 
-pub(crate) fn take_secret(from: OwnedFd) -> Result<Zeroizing<String>> {
+/// The secret that came with a request.
+pub(crate) async fn secret_beside(descriptors: Vec<OwnedFd>) -> Result<Option<Zeroizing<String>>> {
+    match descriptors.into_iter().next() {
+        Some(from) => blocking(move || take_secret(from)).await?.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn take_secret(from: OwnedFd) -> Result<Zeroizing<String>> {
     let bytes =
         read_secret(from, SECRET_PATIENCE).map_err(|error| Error::os("reading the password", &error))?;
     let text = std::str::from_utf8(&bytes)

@@ -11,7 +11,7 @@ use cleardown_link::engine::{self, Plan, Why};
 
 use crate::carry::{Carry, out_of_turn};
 use crate::control::{Dial, LinkEnd, Phase, Reply};
-use crate::converse::{Worker, blocking, take_secret};
+use crate::converse::{Worker, secret_beside};
 use crate::link::{Link, link_end};
 
 /// How long a dial that took too long may take to be undone.
@@ -21,10 +21,7 @@ impl Worker {
     /// Dials; answers once the network is agreed on, or once the device is at rest again. A link that has ended may
     /// be dialled anew.
     pub(crate) async fn dial(self: &Arc<Self>, wish: Dial, descriptors: Vec<OwnedFd>) -> Result<Reply> {
-        let secret = match descriptors.into_iter().next() {
-            Some(from) => Some(blocking(move || take_secret(from)).await??),
-            None => None,
-        };
+        let secret = secret_beside(descriptors).await?;
         let job = Job::of(&wish.entry, secret.clone())?;
         let name = wish.entry.name.to_string();
         let timeout = wish.timeout_ms.map(Duration::from_millis);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cleardown_core::{Error, Scheme};
+use cleardown_core::view::Offered;
+use cleardown_core::{Error, ErrorKind, Scheme};
 use cleardown_share::Share;
 use zeroize::Zeroizing;
 
@@ -26,6 +27,18 @@ pub trait Provider: Send + Sync + 'static {
         password: Option<Zeroizing<String>>,
         stages: Stages,
     ) -> Result<Arc<dyn Share>, Error>;
+
+    /// What the server offers.
+    ///
+    /// # Errors
+    /// As [`Provider::connect`]; not supported where there are no shares.
+    async fn shares(
+        &self,
+        wish: &Connect,
+        _password: Option<Zeroizing<String>>,
+    ) -> Result<Vec<Offered>, Error> {
+        Err(ErrorKind::NotSupported(format!("{} has no shares to list", wish.remote.authority())).into())
+    }
 }
 
 /// The real ones: SMB and SFTP.
@@ -42,13 +55,7 @@ impl Provider for Servers {
     ) -> Result<Arc<dyn Share>, Error> {
         match wish.remote.scheme {
             Scheme::Smb => {
-                let mut config = cleardown_smb::Config::new(wish.remote.clone());
-                config.user = wish.user.clone();
-                config.password = password;
-                config.read_only = wish.read_only;
-                config.timeout = Duration::from_millis(wish.timeout_ms);
-                config.request_timeout = Duration::from_millis(wish.request_timeout_ms);
-                config.progress = stages;
+                let config = cleardown_smb::Config { progress: stages, ..smb(wish, password) };
                 Ok(Arc::new(cleardown_smb::connect(config).await?))
             }
             Scheme::Sftp => {
@@ -63,6 +70,24 @@ impl Provider for Servers {
             }
         }
     }
+
+    async fn shares(
+        &self,
+        wish: &Connect,
+        password: Option<Zeroizing<String>>,
+    ) -> Result<Vec<Offered>, Error> {
+        cleardown_smb::list_shares(smb(wish, password)).await
+    }
+}
+
+fn smb(wish: &Connect, password: Option<Zeroizing<String>>) -> cleardown_smb::Config {
+    let mut config = cleardown_smb::Config::new(wish.remote.clone());
+    config.user = wish.user.clone();
+    config.password = password;
+    config.read_only = wish.read_only;
+    config.timeout = Duration::from_millis(wish.timeout_ms);
+    config.request_timeout = Duration::from_millis(wish.request_timeout_ms);
+    config
 }
 
 /// The user on an SFTP server: the one given, else the local user's name, as for ssh(1).

@@ -1,10 +1,13 @@
 //! Enumerating: WNetOpenEnum, WNetEnumResource, WNetCloseEnum.
 //!
-//! An enumeration is a snapshot: it shows what was there when it was opened.
+//! An enumeration is a snapshot: it shows what was there when it was opened. A server is asked for its shares then.
 
 use std::time::Duration;
 
-use cleardown_core::{Code, Remote, Scheme};
+use cleardown_client::Instance;
+use cleardown_core::request::SharesRequest;
+use cleardown_core::view::{Offered, ShareKind};
+use cleardown_core::{Code, Error, Remote, Scheme};
 use parking_lot::Mutex;
 
 use super::add::LONGEST_NAME;
@@ -15,6 +18,7 @@ use crate::handles::Handles;
 use crate::memory::{Ptr, Str};
 use crate::provider;
 use crate::room::Room;
+use crate::session;
 use crate::text::Unit;
 
 /// ERROR_NOT_CONTAINER: it holds nothing that could be enumerated.
@@ -25,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) scope: u32,
+    pub(crate) kind: u32,
     pub(crate) display: u32,
     pub(crate) usage: u32,
     pub(crate) local: Option<String>,
@@ -68,8 +73,8 @@ pub fn open<C: Unit>(
         SCOPE_GLOBALNET => global(resource)?,
         _ => return Err(Code::INVALID_PARAMETER.into()),
     };
-    // There are disks only; and usage chooses only where there are containers.
-    entries.retain(|_| kind == TYPE_ANY || kind & TYPE_DISK != 0);
+    // What is any type is a container, and chosen by all. Usage chooses only where there are containers.
+    entries.retain(|entry| kind == TYPE_ANY || entry.kind == TYPE_ANY || kind & entry.kind != 0);
     let chosen = usage & (USAGE_CONNECTABLE | USAGE_CONTAINER);
     if scope == SCOPE_GLOBALNET && chosen != 0 {
         entries.retain(|entry| entry.usage & chosen != 0);
@@ -143,8 +148,7 @@ impl Entry {
     pub(crate) fn put<C: Unit>(&self, room: &mut Room<C>) -> NetResource<C> {
         let [local, remote, comment, provider] =
             self.texts().map(|text| text.map_or(Str::NULL, |text| room.string(text)));
-        let (scope, display, usage) = (self.scope, self.display, self.usage);
-        let kind = if display == DISPLAY_NETWORK { TYPE_ANY } else { TYPE_DISK };
+        let (scope, kind, display, usage) = (self.scope, self.kind, self.display, self.usage);
         NetResource { scope, kind, display, usage, local, remote, comment, provider }
     }
 }
@@ -158,6 +162,7 @@ fn connections(
     Ok(drives
         .map(|drive| Entry {
             scope,
+            kind: TYPE_DISK,
             display: DISPLAY_SHARE,
             usage: USAGE_CONNECTABLE,
             local: drive.local.as_ref().map(ToString::to_string),
@@ -185,19 +190,54 @@ fn global<C: Unit>(resource: Ptr<NetResource<C>>) -> Result<Vec<Entry>, Failure>
     if remote.parse::<Remote>().is_ok_and(|remote| !remote.share.is_empty()) {
         return Err(NOT_CONTAINER.into());
     }
-    let mut shares =
-        connections(SCOPE_GLOBALNET, true, |drive| server(&drive.remote).eq_ignore_ascii_case(&remote))?;
-    for share in &mut shares {
-        share.local = None;
+    match scheme_of(&remote) {
+        Scheme::Smb => offered(&remote),
+        Scheme::Sftp => known(&remote),
     }
-    shares.dedup();
-    if shares.is_empty() { Err(Code::NO_NET_OR_BAD_PATH.into()) } else { Ok(shares) }
+}
+
+fn scheme_of(server: &str) -> Scheme {
+    if server.contains("://") { Scheme::Sftp } else { Scheme::Smb }
+}
+
+/// What a server says that it offers: to whoever is connected with it or remembered for it, or to a guest. What ends in `$` is
+/// hidden, and pipes are nothing that one connects to.
+fn offered(server: &str) -> Result<Vec<Entry>, Failure> {
+    let request = SharesRequest::of(&server.replace('\\', "/"));
+    let by = |error: Error| Failure::from(error).by(Scheme::Smb);
+    let shares = session::operate(Instance::User, async |client| client.shares(&request, None).await);
+    let shown = |share: &Offered| !share.is_hidden() && share.kind != ShareKind::Ipc;
+    Ok(shares
+        .map_err(by)?
+        .into_iter()
+        .filter(shown)
+        .map(|share| Entry {
+            scope: SCOPE_GLOBALNET,
+            kind: if share.kind == ShareKind::Printer { TYPE_PRINT } else { TYPE_DISK },
+            display: DISPLAY_SHARE,
+            usage: USAGE_CONNECTABLE,
+            local: None,
+            remote: format!("{}\\{}", server.trim_end_matches(['\\', '/']), share.name),
+            comment: Some(share.comment),
+            scheme: Scheme::Smb,
+        })
+        .collect())
+}
+
+/// What we are connected with or remember of a server whose protocol knows no shares.
+fn known(name: &str) -> Result<Vec<Entry>, Failure> {
+    let of_it = |drive: &Drive| server(&drive.remote).eq_ignore_ascii_case(name);
+    let mut folders = connections(SCOPE_GLOBALNET, true, of_it)?;
+    folders.iter_mut().for_each(|folder| folder.local = None);
+    folders.dedup();
+    if folders.is_empty() { Err(Code::NO_NET_OR_BAD_PATH.into()) } else { Ok(folders) }
 }
 
 /// One entry for each provider.
 fn networks() -> Vec<Entry> {
     let network = |scheme| Entry {
         scope: SCOPE_GLOBALNET,
+        kind: TYPE_ANY,
         display: DISPLAY_NETWORK,
         usage: USAGE_CONTAINER,
         local: None,
@@ -226,6 +266,7 @@ pub(crate) fn server_entry(remote: String, scheme: Scheme) -> Entry {
     let usage = USAGE_CONTAINER;
     Entry {
         scope: SCOPE_GLOBALNET,
+        kind: TYPE_ANY,
         display: DISPLAY_SERVER,
         usage,
         local: None,

@@ -114,5 +114,5 @@ fn share(remote: &Remote) -> Entry {
     let whole = if remote.scheme == Scheme::Sftp { remote.path.clone() } else { String::new() };
     let remote = Remote { path: whole, ..remote.clone() };
     let entry = server_entry(provider::remote_name(&remote), remote.scheme);
-    Entry { display: DISPLAY_SHARE, usage: USAGE_CONNECTABLE, ..entry }
+    Entry { kind: TYPE_DISK, display: DISPLAY_SHARE, usage: USAGE_CONNECTABLE, ..entry }
 }

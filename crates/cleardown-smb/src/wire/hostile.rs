@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::create::Created;
 use super::frame::{Header, Reply};
 use super::request::{self, TreeReply};
-use super::{HEADER, directory, info, ioctl};
+use super::{HEADER, directory, info, ioctl, srvsvc};
 
 /// A message whose header is good and whose body is anything.
 fn reply(body: &[u8]) -> Reply {
@@ -40,6 +40,7 @@ proptest! {
         let _ = ioctl::ranges(&body);
         let _ = ioctl::target(&body);
         let _ = directory::entries(&body);
+        let _ = srvsvc::shares(&body);
         let _ = info::all(&body);
         let _ = info::full_size(&body);
         let _ = Header::read(&body).map(|header| header.length(body.len()));

@@ -9,6 +9,7 @@ mod hostile;
 pub(crate) mod info;
 pub(crate) mod ioctl;
 pub(crate) mod request;
+pub(crate) mod srvsvc;
 
 use cleardown_share::ShareError;
 

@@ -1,6 +1,7 @@
 //! What servers offer, and namespaces that lead elsewhere.
 
 use cleardown_core::ErrorKind;
+use cleardown_core::view::ShareKind;
 use cleardown_share::Share;
 use cleardown_smb::list_shares;
 use cleardown_testkit::{Options, Samba, ShareDef};
@@ -14,9 +15,26 @@ async fn shares_are_listed() {
     let samba = Samba::start(Options { shares, ..Options::default() }).unwrap();
     let mut shares = list_shares(config(&samba, "any")).await.unwrap();
     shares.sort_by(|a, b| a.name.cmp(&b.name));
-    let names: Vec<&str> = shares.iter().map(|share| share.name.as_str()).collect();
-    assert_eq!(names, ["files", "more"]);
-    assert_eq!(shares[1].comment, "for all");
+    let names: Vec<(&str, ShareKind)> =
+        shares.iter().map(|share| (share.name.as_str(), share.kind)).collect();
+    assert_eq!(names, [("IPC$", ShareKind::Ipc), ("files", ShareKind::Disk), ("more", ShareKind::Disk)]);
+    assert_eq!(shares[2].comment, "for all");
+}
+
+/// More than one fragment, and more than the 64 kB that one could tell of.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_shares_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shares = vec![ShareDef::new("files")];
+    shares.extend((0..1000).map(|number| ShareDef {
+        folder: Some(folder.path().to_owned()),
+        extra: format!("comment = {}", "a long comment ".repeat(5)),
+        ..ShareDef::new(&format!("share{number}"))
+    }));
+    let samba = Samba::start(Options { shares, ..Options::default() }).unwrap();
+    let shares = list_shares(config(&samba, "any")).await.unwrap();
+    let disks = shares.iter().filter(|share| share.kind == ShareKind::Disk);
+    assert_eq!(disks.count(), 1001);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -102,6 +102,12 @@ impl Stage {
         self.server.remote().replace("smb:", "").replace('/', "\\")
     }
 
+    /// `\\127.0.0.1:PORT`.
+    pub(crate) fn server_name(&self) -> String {
+        let remote = self.remote();
+        remote.rsplit_once('\\').map_or(remote.clone(), |(server, _)| server.to_owned())
+    }
+
     /// Runs a program as the user, with `password` as its standard input.
     pub(crate) fn run(&self, program: &Path, args: &[&str]) -> Answer {
         self.run_with(program, args, self.password())

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
 mod drives;
+mod install;
 mod kit;
 mod layouts;
 mod links;
@@ -11,4 +12,5 @@ mod office;
 mod python;
 mod robust;
 mod seeds;
+mod shares;
 mod tables;

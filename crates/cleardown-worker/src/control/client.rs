@@ -179,6 +179,7 @@ fn died(during: &'static str) -> Error {
 fn name(request: &Request) -> &'static str {
     match request {
         Request::Connect(_) => "connecting",
+        Request::Shares(_) => "listing shares",
         Request::Serve(_) => "starting the file system",
         Request::Status => "asking for its state",
         Request::Quiesce { .. } => "quiescing",

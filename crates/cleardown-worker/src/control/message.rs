@@ -1,7 +1,7 @@
 //! What is said.
 
 use cleardown_core::link::RasState;
-use cleardown_core::view::Loss;
+use cleardown_core::view::{Loss, Offered};
 use cleardown_core::{Error, Remote};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,9 @@ pub enum Request {
     /// Log on. With one descriptor beside it: the secret (see [`super::secret_descriptor`]). Stages are told
     /// as [`Event::Stage`]. Answer: [`Reply::Connected`].
     Connect(Connect),
+    /// Tell what the server in this wish offers; its share does not matter, and nothing is carried afterwards. With one
+    /// descriptor beside it: the secret. Answer: [`Reply::Shares`].
+    Shares(Connect),
     /// Serve the file system. Descriptors: the FUSE descriptor, then the arena. Answer: [`Reply::Serving`],
     /// once the server loop runs.
     Serve(Serve),
@@ -155,6 +158,11 @@ pub enum Reply {
     Connected {
         /// What the two ends agreed on.
         session: Session,
+    },
+    /// What a server offers.
+    Shares {
+        /// All shares, hidden ones too.
+        shares: Vec<Offered>,
     },
     /// The file system is served.
     Serving,

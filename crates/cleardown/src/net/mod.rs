@@ -1,4 +1,4 @@
-//! The old words: `net use`, with the output and exit codes that Windows users know.
+//! The old words: `net use` and `net view`, with the output and exit codes that Windows users know.
 //!
 //! Exit codes are those of Windows' `net`: 0 done, 1 not understood, 2 failed. Two things differ on purpose. A
 //! password is never taken from the command line (`*` asks for it). And where a forced end loses data, the files
@@ -9,13 +9,14 @@ mod texts;
 mod use_add;
 mod use_delete;
 mod use_list;
+mod view;
 
 use cleardown_core::{Error, Result};
 
 use self::parse::{Net, Use};
 use crate::ui::Ui;
 
-/// The old words: net use, as Windows users know it.
+/// The old words: net use and net view, as Windows users know them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = texts::SYNTAX, disable_help_flag = true)]
 pub(crate) struct Args {
@@ -48,6 +49,8 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> u8 {
         }
         Net::HelpMsg(code) => Ok(help_message(code, ui)),
         Net::Use(what) => use_command(what, ui).await,
+        Net::View { server, all } => view::run(&server, all, ui).await,
+        Net::Servers => Ok(no_servers(ui)),
     };
     outcome.unwrap_or_else(|error| fail(&error, ui))
 }
@@ -60,6 +63,13 @@ async fn use_command(what: Use, ui: &mut Ui) -> Result<u8> {
         Use::Delete { name, yes } => use_delete::one(&name, yes, ui).await,
         Use::DeleteAll { yes } => use_delete::all(yes, ui).await,
     }
+}
+
+/// Nobody keeps a list of servers. Windows, since it has no SMB 1, says so too.
+fn no_servers(ui: &mut Ui) -> u8 {
+    let text = texts::system(texts::NO_BROWSER).unwrap_or_default();
+    ui.note(format!("System error {} has occurred.\n\n{text}\n", texts::NO_BROWSER));
+    FAILED
 }
 
 fn help_message(code: u32, ui: &mut Ui) -> u8 {

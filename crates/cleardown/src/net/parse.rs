@@ -9,6 +9,15 @@ pub(super) enum Net {
     Help,
     HelpMsg(u32),
     Use(Use),
+    /// What a server offers.
+    View {
+        /// `\\server`
+        server: String,
+        /// Hidden shares too.
+        all: bool,
+    },
+    /// Which servers there are.
+    Servers,
 }
 
 /// What `net use` is to do.
@@ -46,12 +55,33 @@ pub(super) fn parse(words: &[String]) -> Result<Net, String> {
     let (verb, rest) = words.split_first().ok_or_else(String::new)?;
     match verb.to_ascii_lowercase().as_str() {
         "use" => parse_use(rest),
+        "view" => parse_view(rest),
         "help" | "/?" | "/help" | "-h" | "--help" => Ok(Net::Help),
         "helpmsg" => match rest {
             [code] => code.parse().map(Net::HelpMsg).map_err(|_| format!("{code} is no number.")),
             _ => Err(String::new()),
         },
         _ => Err(format!("The command {verb} is unknown.")),
+    }
+}
+
+fn parse_view(words: &[String]) -> Result<Net, String> {
+    let (mut servers, mut all) = (Vec::new(), false);
+    for word in words {
+        match word.to_ascii_lowercase().as_str() {
+            "/?" | "/help" | "-h" | "--help" => return Ok(Net::Help),
+            "/all" => all = true,
+            _ if word.starts_with(r"\\") || word.starts_with("//") => servers.push(word.clone()),
+            option if option.starts_with('/') => {
+                return Err(format!("The option {} is unknown.", option.to_uppercase()));
+            }
+            _ => return Err(format!("The network name {word} is invalid.")),
+        }
+    }
+    match <[String; 1]>::try_from(servers) {
+        Ok([server]) => Ok(Net::View { server, all }),
+        Err(none) if none.is_empty() && !all => Ok(Net::Servers),
+        Err(_) => Err(String::new()),
     }
 }
 
@@ -171,6 +201,18 @@ mod tests {
     }
 
     #[test]
+    fn net_view_is_understood() {
+        let view = |all| Ok(Net::View { server: r"\\fs1".into(), all });
+        assert_eq!(parsed(r"view \\fs1"), view(false));
+        assert_eq!(parsed(r"VIEW \\fs1 /ALL"), view(true));
+        assert_eq!(parsed("view"), Ok(Net::Servers));
+        assert_eq!(parsed("view /?"), Ok(Net::Help));
+        assert_eq!(parsed("view fs1"), Err("The network name fs1 is invalid.".into()));
+        assert_eq!(parsed(r"view \\fs1 /domain"), Err("The option /DOMAIN is unknown.".into()));
+        assert_eq!(parsed(r"view \\fs1 \\fs2"), Err(String::new()));
+    }
+
+    #[test]
     fn every_form_of_net_use_is_understood() {
         let z = || add(given("z:"), r"\\fs1\projects");
         let user = Some(r"DOM\eve".to_owned());
@@ -211,7 +253,7 @@ mod tests {
     fn what_is_not_understood_is_said() {
         let lines = [
             "",
-            "view",
+            "send",
             "use /frobnicate",
             "use z: nonsense",
             "use a/b //fs1/x",
@@ -232,7 +274,7 @@ mod tests {
         };
         insta::assert_snapshot!(lines.iter().map(answer).collect::<Vec<_>>().join("\n"), @r#"
         net  -> 
-        net view -> The command view is unknown.
+        net send -> The command send is unknown.
         net use /frobnicate -> The option /FROBNICATE is unknown.
         net use z: nonsense -> The network name nonsense is invalid.
         net use a/b //fs1/x -> The device name a/b is invalid.

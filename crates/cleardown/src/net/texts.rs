@@ -2,7 +2,7 @@
 
 use cleardown_core::Error;
 
-/// What `net use /?` prints.
+/// What `net /?` prints.
 pub(super) const SYNTAX: &str = r"The syntax of this command is:
 
 NET USE
@@ -13,8 +13,13 @@ NET USE
 
 NET USE {devicename | \\computername\sharename | *} /DELETE [/YES | /NO]
 
+NET VIEW \\computername [/ALL]
+
 NET HELPMSG message#
 ";
+
+/// ERROR_NO_BROWSER_SERVERS_FOUND.
+pub(super) const NO_BROWSER: u32 = 6118;
 
 /// The system's text for a number, where we give that number.
 pub(super) fn system(code: u32) -> Option<&'static str> {
@@ -53,6 +58,7 @@ pub(super) fn system(code: u32) -> Option<&'static str> {
         2250 => "The network connection could not be found.",
         2401 => "There are open files on the connection.",
         2404 => "The device is in use by an active process and cannot be disconnected.",
+        NO_BROWSER => "The list of servers for this workgroup is not currently available.",
         _ => return None,
     })
 }
