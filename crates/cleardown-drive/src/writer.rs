@@ -141,6 +141,8 @@ impl Inner {
         if let Some(at) = queue.flights.iter().position(|flight| *flight == range) {
             queue.flights.swap_remove(at);
         }
+        // What was read ahead before this arrived has not seen it.
+        file.touch();
         match written {
             Ok(()) => batch.into_iter().for_each(|record| self.arena.shared.release(record, true)),
             Err(_) if queue.discard || self.is_aborted() => {

@@ -33,6 +33,40 @@ fn what_is_written_is_read_back_and_on_the_server() {
     assert_eq!(fs::metadata(mount.join("file")).unwrap().len(), data.len() as u64);
 }
 
+/// What was written further on is not on the server yet: there, the file is shorter than here.
+#[test]
+fn a_hole_before_pending_data_reads_as_zeros() {
+    let (share, mount) = memory();
+    let file = File::options().read(true).write(true).create_new(true).open(mount.join("f")).unwrap();
+    file.write_all_at(&[1; 5000], 0).unwrap();
+    file.sync_all().unwrap();
+    share.faults().delay(Op::Write, Duration::from_millis(300));
+    file.write_all_at(&[2; 100], 500_000).unwrap();
+    let mut bytes = vec![9; 200_000];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    assert!(bytes[..5000] == [1; 5000] && bytes[5000..] == [0; 195_000]);
+    assert_eq!(file.metadata().unwrap().len(), 500_100);
+}
+
+/// What is read ahead may come from the server before our own data arrives there.
+#[test]
+fn what_was_read_ahead_does_not_hide_what_was_written() {
+    let (share, mount) = memory();
+    fs::write(mount.join("f"), pattern(5, 900_000)).unwrap();
+    let file = File::options().write(true).open(mount.join("f")).unwrap();
+    let past_the_cache =
+        File::options().read(true).custom_flags(libc::O_DIRECT).open(mount.join("f")).unwrap();
+    share.faults().delay(Op::Write, Duration::from_millis(300));
+    file.write_all_at(&[7; 4096], 819_200).unwrap();
+    let mut bytes = vec![0; 65_536];
+    for at in [0, 65_536, 131_072] {
+        past_the_cache.read_exact_at(&mut bytes, at).unwrap();
+    }
+    file.sync_all().unwrap();
+    past_the_cache.read_exact_at(&mut bytes, 819_200).unwrap();
+    assert!(bytes[..4096] == [7; 4096]);
+}
+
 #[test]
 fn large_writes_reach_the_server_in_requests_of_a_mebibyte() {
     let (share, mount) = memory();

@@ -24,7 +24,15 @@ impl Inner {
     ) -> Begun {
         let handle = begin!(reply, self.file_handle(fh));
         let end = offset.saturating_add(size.into());
-        let pending = handle.file.queue.lock().overlaps(&(offset..end));
+        let (pending, pending_end) = {
+            let queue = handle.file.queue.lock();
+            (queue.overlaps(&(offset..end)), queue.end())
+        };
+        // Until what is pending further on has arrived, the file is shorter on the server than here.
+        let too_short = move |len: usize| {
+            let ends = offset + len as u64;
+            ends < end && pending_end.is_some_and(|pending| pending > ends)
+        };
         let plan = match pending {
             true => Plan::Ask,
             false => {
@@ -35,25 +43,32 @@ impl Inner {
             }
         };
         let pieces = match plan {
-            Plan::Ready(parts) => {
+            Plan::Ready(parts) if !too_short(parts.iter().map(Bytes::len).sum()) => {
                 let slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
                 reply.pieces(&slices);
                 return Ok(());
             }
             Plan::Soon(pieces) => Some(pieces),
-            Plan::Ask => None,
+            Plan::Ready(_) | Plan::Ask => None,
         };
         let inner = self.clone();
         let work = async move {
             if let Some(pieces) = pieces
                 && let Some(data) = reader::wait(pieces).await
+                && !too_short(data.len())
             {
                 return Ok(data);
             }
             if pending {
                 inner.settle_range(&handle.file, offset..end).await?;
             }
-            Ok(inner.with(&handle.remote, |file| async move { file.read(offset, size).await }).await?)
+            let read = || inner.with(&handle.remote, |file| async move { file.read(offset, size).await });
+            let data = read().await?;
+            if too_short(data.len()) {
+                inner.settle_range(&handle.file, offset..u64::MAX).await?;
+                return Ok(read().await?);
+            }
+            Ok(data)
         };
         self.spawn(header, reply, work, |reply, data: Bytes| reply.bytes(data));
         Ok(())

@@ -384,7 +384,10 @@ fn reading_and_writing_at_random_gives_what_a_local_file_gives() {
                         file.take(len as u64).read_to_end(&mut bytes).unwrap();
                         bytes
                     };
-                    assert!(read(&mut ours) == read(&mut twin), "{protocol:?} at {at} {len}");
+                    let (ours, twin) = (read(&mut ours), read(&mut twin));
+                    let differs = ours.iter().zip(&twin).position(|(a, b)| a != b);
+                    let lengths = (ours.len(), twin.len());
+                    assert!(ours == twin, "{protocol:?} at {at} {len}: {lengths:?}, from {differs:?}");
                 }
             }
         }
