@@ -12,7 +12,7 @@ use cleardown_fuse::{Config, Ending, Session};
 use cleardown_share::{Access, Capabilities, Lease, Share, ShareError, SharePath, StatFs};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::arena::{Arena, ArenaPool};
 use crate::calls::Calls;
@@ -86,8 +86,6 @@ pub(crate) struct Inner {
     pub(crate) calls: Calls,
     pub(crate) kernel: Kernel,
     pub(crate) server: watch::Sender<ServerState>,
-    /// There is room in the arena again.
-    pub(crate) room: Notify,
     /// Handles on the server that no application uses, oldest first.
     pub(crate) parked: Mutex<VecDeque<Parked>>,
     pub(crate) sweeping: AtomicBool,
@@ -203,7 +201,6 @@ impl Inner {
             calls: Calls::default(),
             kernel: Kernel::new(),
             server: watch::Sender::new(ServerState::Connected),
-            room: Notify::new(),
             parked: Mutex::default(),
             sweeping: AtomicBool::new(false),
             closing: watch::Sender::new(0),

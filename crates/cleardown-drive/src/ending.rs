@@ -245,7 +245,6 @@ impl Inner {
             drop(queue);
             file.changed.notify_waiters();
         }
-        self.room.notify_waiters();
         lost
     }
 }

@@ -160,7 +160,6 @@ impl Inner {
         }
         drop(queue);
         file.changed.notify_waiters();
-        self.room.notify_waiters();
         self.went_idle();
     }
 
@@ -231,7 +230,6 @@ impl Inner {
         queue.discard = false;
         (queue.error, queue.unseen) = (None, false);
         drop(queue);
-        self.room.notify_waiters();
     }
 
     /// Gives up what is not in flight.

@@ -29,6 +29,8 @@ pub struct SshdOptions {
     pub external: bool,
     /// Make a user with this password (root only), removed on drop; see [`Sshd::user`].
     pub password: Option<String>,
+    /// Agree on new keys after so much data (`RekeyLimit` of sshd_config(5), such as `1M`).
+    pub rekey: Option<&'static str>,
 }
 
 /// A running sshd. Dropping it kills it with all its sessions and removes everything.
@@ -206,7 +208,9 @@ fn write_config(dir: &Path, port: u16, options: &SshdOptions) -> io::Result<()> 
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {dir_name}/host\nPidFile none\n\
          AuthorizedKeysFile {dir_name}/authorized\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n\
          PasswordAuthentication {passwords}\nKbdInteractiveAuthentication no\nSubsystem sftp {server}\n\
-         MaxStartups 200\nUseDNS no\nLogLevel VERBOSE\nPrintMotd no\n"
+         MaxStartups 200\nUseDNS no\nLogLevel VERBOSE\nPrintMotd no\n\
+         RekeyLimit {}\n",
+        options.rekey.unwrap_or("default")
     );
     fs::write(dir.join("sshd_config"), config)
 }

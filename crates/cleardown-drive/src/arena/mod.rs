@@ -26,6 +26,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use bytes::Bytes;
 use cleardown_fuse::Negotiated;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 pub(crate) use journal::{Entry, Journal, entries};
 use layout::{Header, Layout};
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     layout: Layout,
     pages: Mutex<Pages>,
     slots: Mutex<Slots>,
+    /// Memory has come back, from whoever had it: a write that found none tries again.
+    pub(crate) room: Notify,
 }
 
 /// Record slots that are free.
@@ -158,7 +161,7 @@ impl AsFd for Arena {
 impl Shared {
     fn new(map: Map, layout: Layout) -> Self {
         let pages = Mutex::new(Pages::new(layout.data_bytes));
-        Shared { map, layout, pages, slots: Mutex::default() }
+        Shared { map, layout, pages, slots: Mutex::default(), room: Notify::new() }
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -208,6 +211,7 @@ impl Shared {
 
     fn give_back(&self, pages: std::ops::Range<u64>) {
         self.pages.lock().give_back(pages);
+        self.room.notify_waiters();
     }
 
     /// Where a byte of the data area is in memory.
@@ -267,6 +271,7 @@ impl Shared {
             header.flushed_total.fetch_add(record.len, Relaxed);
         }
         self.slots.lock().free.push(record.slot);
+        self.room.notify_waiters();
     }
 
     fn take_slot(&self) -> Option<u32> {
@@ -323,12 +328,13 @@ impl Shared {
         records
     }
 
-    /// Gives the memory of unused pages back to the system.
+    /// Gives the memory of unused pages back to the system. A write that finds none meanwhile waits for `room`.
     pub(crate) fn tidy(&self) {
         let free = self.pages.lock().take_touched();
         for range in free {
             self.map.punch(self.layout.data_at() + range.start, range.end - range.start);
             self.pages.lock().give_back_clean(range);
+            self.room.notify_waiters();
         }
     }
 }

@@ -63,6 +63,24 @@ fn a_full_arena_gives_nothing_and_released_memory_comes_back() {
     assert!(arena.shared.take(4 << 20).is_some());
 }
 
+/// A write that found no room has nobody else to wake it: whoever had the memory must, whatever it was for.
+#[tokio::test]
+async fn memory_that_comes_back_wakes_who_waits_for_it() {
+    let arena = Arena::with_capacity(4 << 20).unwrap();
+    let woken = async |give_back: &dyn Fn()| {
+        let room = arena.shared.room.notified();
+        tokio::pin!(room);
+        room.as_mut().enable();
+        give_back();
+        tokio::time::timeout(std::time::Duration::from_secs(30), room).await.expect("woken");
+    };
+    let read_into = std::cell::Cell::new(arena.shared.take(4 << 20));
+    woken(&|| drop(read_into.take())).await;
+    woken(&|| arena.shared.tidy()).await;
+    let record = std::cell::Cell::new(Some(put(&arena, 1, 0, b"x", 0)));
+    woken(&|| arena.shared.release(record.take().unwrap(), true)).await;
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Put(u64, Vec<u8>),

@@ -127,7 +127,7 @@ impl Inner {
         data: &Bytes,
     ) -> Answer<()> {
         loop {
-            let room = self.room.notified();
+            let room = self.arena.shared.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
             match self.accept(&handle.file, &handle.remote, offset, data) {
