@@ -91,6 +91,14 @@ impl Running {
         let _ = kill_process(Pid::from_child(self.child()), signal);
     }
 
+    /// Whether it has a handler for a signal (proc(5), `SigCgt`).
+    pub fn catches(&self, signal: Signal) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+        caught & (1 << (signal.as_raw() - 1)) != 0
+    }
+
     /// True while it runs.
     pub fn runs(&mut self) -> bool {
         let child = self.child.as_mut().expect("taken only by the last call");

@@ -176,6 +176,10 @@ impl Machine {
     pub fn map_with(&self, name: &str, server: &Server, more: &[&str]) -> Answer {
         let args = self.map_args(name, server);
         let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
+        // A loaded machine is no reason to fail.
+        if !more.contains(&"--timeout") {
+            args.extend(["--timeout", "60"]);
+        }
         args.extend(more);
         self.run(&args)
     }

@@ -73,6 +73,7 @@ fn an_interrupted_wait_changes_nothing(stage: &mut Stage) {
     let holder = writer(machine);
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let mut waiting = machine.start(&["end", "z:", "--wait"]);
+        eventually("it listens to signals", || waiting.catches(signal));
         std::thread::sleep(Duration::from_millis(300));
         assert!(waiting.runs());
         waiting.signal(signal);
