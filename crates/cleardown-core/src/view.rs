@@ -202,6 +202,35 @@ pub struct Connection {
     pub link: Option<Link>,
 }
 
+impl Connection {
+    /// A connection of which nothing more is known: what is not said stays empty.
+    pub fn new(name: String, kind: Kind, status: Status) -> Self {
+        Connection {
+            name,
+            kind,
+            status,
+            reason: None,
+            at: None,
+            remote: String::new(),
+            provider: String::new(),
+            user: None,
+            owner: String::new(),
+            remembered: false,
+            read_only: false,
+            pending_bytes: 0,
+            dialect: None,
+            encryption: None,
+            signing: None,
+            references: 0,
+            up_seconds: 0,
+            worker_pid: None,
+            holders: Vec::new(),
+            unseen: Vec::new(),
+            link: None,
+        }
+    }
+}
+
 /// What only links have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {

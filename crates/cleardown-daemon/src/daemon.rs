@@ -124,7 +124,9 @@ impl Daemon {
             let away = drives.into_iter().filter(|d| self.context.registry.owner_of(&d.name).is_none());
             list.extend(away.map(|drive| restore::remembered_view(&self.context, &drive)));
         }
-        list.extend(link::fill_in(&self.context, &self.context.registry.links()).await);
+        let links = self.context.registry.links();
+        join_all(links.iter().filter(|link| link.shakes_hands()).map(|link| link.refresh())).await;
+        list.extend(link::fill_in(&self.context, &links).await);
         list.extend(link::foreign(&self.context).await);
         list.sort_by_key(|view| view.name.to_lowercase());
         Ok(list)

@@ -178,9 +178,6 @@ impl Handle {
         let session = shown.session.clone().unwrap_or_default();
         let user = Some(session.user).filter(|user| !user.is_empty());
         Connection {
-            name: self.spec.shown_name(),
-            kind: self.spec.kind(),
-            status: shown.status,
             reason: shown.reason.clone(),
             at: self.spec.at.as_ref().map(|at| at.display().to_string()),
             remote: self.spec.remote.to_string(),
@@ -196,9 +193,7 @@ impl Handle {
             references: shown.references,
             up_seconds: shown.connected_at.map_or(0, |since| since.elapsed().as_secs()),
             worker_pid: shown.worker.as_ref().map(|(pid, _)| *pid),
-            holders: Vec::new(),
-            unseen: Vec::new(),
-            link: None,
+            ..Connection::new(self.spec.shown_name(), self.spec.kind(), shown.status)
         }
     }
 }

@@ -132,26 +132,12 @@ fn worth_retrying(error: &Error) -> bool {
 /// The line of the list for a drive that is only remembered.
 pub(crate) fn remembered_view(context: &Context, drive: &Drive) -> Connection {
     Connection {
-        name: drive.name.to_string(),
-        kind: Kind::Drive,
-        status: Status::Remembered,
-        reason: None,
-        at: None,
         remote: drive.remote.to_string(),
         provider: drive.remote.scheme.as_str().to_owned(),
         user: drive.user.clone().or_else(|| drive.remote.user.clone()),
         owner: cleardown_kernel::users::user_name(context.rules.me),
         remembered: true,
         read_only: drive.read_only,
-        pending_bytes: 0,
-        dialect: None,
-        encryption: None,
-        signing: None,
-        references: 0,
-        up_seconds: 0,
-        worker_pid: None,
-        holders: Vec::new(),
-        unseen: Vec::new(),
-        link: None,
+        ..Connection::new(drive.name.to_string(), Kind::Drive, Status::Remembered)
     }
 }

@@ -49,8 +49,8 @@ pub enum Order {
 /// What a link tells its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// The line is open; to which server, where it is one on the network.
-    PortOpened(Option<IpAddr>),
+    /// The line is open; to which servers, where it goes to some on the network.
+    PortOpened(Vec<IpAddr>),
     /// The modem is dialling.
     Dialling,
     /// The modem is connected; its words.
@@ -101,7 +101,7 @@ pub async fn run(plan: Plan, talk: Talk) {
 /// As [`run`], on a line that is open already.
 pub async fn run_on(line: crate::line::Open, plan: Plan, talk: Talk) {
     let reports = talk.reports.clone();
-    let _ = reports.send(Report::PortOpened(line.server())).await;
+    let _ = reports.send(Report::PortOpened(line.server().into_iter().collect())).await;
     let end = Pump::new(plan, line, talk).run().await;
     let _ = reports.send(Report::Ended(end)).await;
 }

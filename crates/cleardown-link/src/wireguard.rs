@@ -38,17 +38,17 @@ async fn tunnel(plan: Plan, talk: &mut Talk) -> End {
     let mtu = plan.mtu;
     let opened = async {
         let peers = resolve(&plan.peers).await?;
-        let server = peers.iter().find_map(|peer| peer.endpoint).map(|at| at.ip());
+        let servers = peers.iter().filter_map(|peer| Some(peer.endpoint?.ip())).collect();
         let builder = DeviceBuilder::new().with_default_udp().with_ip_pair(sender, receiver);
         let builder = builder.with_private_key(plan.private_key).with_listen_port(plan.listen_port);
-        Ok((builder.with_peers(peers.clone()).build().await.map_err(io_error)?, peers, server))
+        Ok((builder.with_peers(peers.clone()).build().await.map_err(io_error)?, peers, servers))
     };
-    let (device, peers, server): (_, Vec<Peer>, Option<IpAddr>) = match unless_hung_up(opened, talk).await {
+    let (device, peers, servers): (_, Vec<Peer>, Vec<IpAddr>) = match unless_hung_up(opened, talk).await {
         Some(Ok(opened)) => opened,
         Some(Err(error)) => return End::of(Why::Port(io::Error::into(error))),
         None => return End::of(Why::Cancelled),
     };
-    let _ = talk.reports.send(Report::PortOpened(server)).await;
+    let _ = talk.reports.send(Report::PortOpened(servers)).await;
     let _ = talk.reports.send(Report::Dialling).await;
     let shaken = tokio::time::timeout(HANDSHAKE, first_handshake(&device, &peers));
     let end = match unless_hung_up(shaken, talk).await {

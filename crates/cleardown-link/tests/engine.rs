@@ -123,7 +123,7 @@ async fn a_deaf_peer_costs_the_deadline_and_not_more() {
     let listener = UnixListener::bind(&path).unwrap();
     let mut link = Link::dial(plan(Line::Unix { path }));
     let (_silent, _) = listener.accept().await.unwrap();
-    assert_eq!(link.report().await, Report::PortOpened(None));
+    assert_eq!(link.report().await, Report::PortOpened(Vec::new()));
     let end = link.hang_up(Duration::from_millis(200)).await;
     assert!(!end.acknowledged);
 }

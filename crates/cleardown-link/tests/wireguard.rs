@@ -7,17 +7,14 @@
 
 mod common;
 
-use std::io::Write;
 use std::net::Ipv4Addr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cleardown_core::link::Entry;
 use cleardown_link::Job;
 use cleardown_link::engine::{End, Order, Report, Talk, Traffic};
-use cleardown_testkit::netns::{Cable, Namespace};
+use cleardown_testkit::Namespace;
+use cleardown_testkit::wireguard::{self, Keys, WireGuardGo};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
@@ -26,70 +23,6 @@ use zeroize::Zeroizing;
 const PATIENCE: Duration = Duration::from_secs(20);
 const OURS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 const THEIRS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
-
-/// A pair of keys, made by wg(8).
-struct Keys {
-    private: String,
-    public: String,
-}
-
-impl Keys {
-    fn new() -> Keys {
-        let private = wg(&["genkey"], "");
-        Keys { public: wg(&["pubkey"], &private), private }
-    }
-}
-
-fn wg(arguments: &[&str], input: &str) -> String {
-    let mut command = Command::new("wg");
-    let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
-}
-
-/// wireguard-go at the far end of a cable, killed when dropped.
-struct Foreign {
-    cable: Cable,
-    keys: Keys,
-    process: Child,
-    name: String,
-}
-
-impl Foreign {
-    fn start(us: &Keys) -> Foreign {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let cable = Cable::new();
-        let keys = Keys::new();
-        let name = format!("wg{}x{}", std::process::id() % 1_000_000, NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut command = cable.far.command("wireguard-go");
-        let process =
-            command.args(["-f", &name]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let foreign = Foreign { cable, keys, process, name };
-        let control = Path::new("/var/run/wireguard").join(format!("{}.sock", foreign.name));
-        let late = std::time::Instant::now() + PATIENCE;
-        while !control.exists() {
-            assert!(std::time::Instant::now() < late, "wireguard-go does not start");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let mut key = tempfile::NamedTempFile::new().unwrap();
-        key.write_all(foreign.keys.private.as_bytes()).unwrap();
-        let key = key.path().to_str().unwrap();
-        let peer = ["peer", &us.public, "allowed-ips", "10.77.0.2/32"];
-        let all = [&["set", &foreign.name, "listen-port", "51820", "private-key", key][..], &peer].concat();
-        assert!(foreign.cable.far.command("wg").args(all).status().unwrap().success());
-        foreign.cable.far.ip(&["address", "add", "10.77.0.1/24", "dev", &foreign.name]);
-        foreign.cable.far.ip(&["link", "set", &foreign.name, "up"]);
-        foreign
-    }
-}
-
-impl Drop for Foreign {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = std::fs::remove_file(format!("/var/run/wireguard/{}.sock", self.name));
-    }
-}
 
 fn entry(peer: &str, endpoint: &str) -> Entry {
     toml::from_str(&format!(
@@ -136,25 +69,16 @@ fn in_namespace(namespace: &Namespace, work: impl AsyncFnOnce() + Send) {
     });
 }
 
-fn ready() -> bool {
-    let there =
-        ["/usr/bin/wireguard-go", "/usr/bin/wg", "/dev/net/tun"].iter().all(|path| Path::new(path).exists());
-    if !there {
-        eprintln!("SKIPPED: needs wireguard-go, wireguard-tools and /dev/net/tun");
-    }
-    there && Namespace::available()
-}
-
 #[test]
 fn a_tunnel_to_wireguard_go_carries_and_ends_at_once() {
-    if !ready() {
+    if !wireguard::available() {
         return;
     }
     let us = Keys::new();
-    let peer = Foreign::start(&us);
+    let peer = WireGuardGo::start(&us.public);
     in_namespace(&peer.cable.near, async || {
         let mut link = Link::dial(&entry(&peer.keys.public, "192.0.2.2:51820"), &us.private);
-        assert_eq!(link.report().await, Report::PortOpened(Some([192, 0, 2, 2].into())));
+        assert_eq!(link.report().await, Report::PortOpened(vec![[192, 0, 2, 2].into()]));
         assert_eq!(link.report().await, Report::Dialling);
         assert_eq!(link.report().await, Report::TunnelUp { mtu: 1420 });
         let (ours, theirs) =
@@ -178,11 +102,11 @@ fn a_tunnel_to_wireguard_go_carries_and_ends_at_once() {
 
 #[test]
 fn a_peer_that_does_not_know_us_is_no_connection() {
-    if !ready() {
+    if !wireguard::available() {
         return;
     }
     let us = Keys::new();
-    let peer = Foreign::start(&us);
+    let peer = WireGuardGo::start(&us.public);
     in_namespace(&peer.cable.near, async || {
         let stranger = Keys::new();
         let mut link = Link::dial(&entry(&peer.keys.public, "192.0.2.2:51820"), &stranger.private);

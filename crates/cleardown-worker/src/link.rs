@@ -197,8 +197,8 @@ impl Link {
 
     fn hear(&self, report: Report, latecomers: &mut Option<Instant>, tell: &impl Fn(Event)) {
         match report {
-            Report::PortOpened(server) => {
-                self.now.send_modify(|now| now.agreed.server = server);
+            Report::PortOpened(servers) => {
+                self.now.send_modify(|now| now.agreed.servers = servers);
                 self.enter(RasState::PortOpened, tell);
             }
             Report::Dialling => self.enter(RasState::ConnectDevice, tell),

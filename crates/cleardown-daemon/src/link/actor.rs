@@ -10,7 +10,7 @@ use cleardown_core::link::RasState;
 use cleardown_core::view::{Progress, RasProgress, Status};
 use cleardown_core::{Error, ErrorKind, Result};
 use cleardown_ipc::{ProgressSink, Secret};
-use cleardown_kernel::net::{Change, Facts, Tun};
+use cleardown_kernel::net::{self, Change, Facts, Route, Tun};
 use cleardown_worker::control::Agreed;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -38,6 +38,12 @@ pub(super) enum Happening {
     Planned(Result<Box<(Tun, Vec<Change>)>>),
     /// The changes are made, or not.
     Applied(Result<()>),
+    /// The network below has changed.
+    NetworkChanged,
+    /// The ways around the link, as they are now.
+    FoundWays(Vec<Route>),
+    /// These changes are undone, though the link goes on.
+    Undone(Vec<Change>),
     /// The changes are undone.
     Reverted(Facts),
     /// The worker process has ended.
@@ -117,6 +123,7 @@ pub(super) async fn open(
         spec,
         step: Step::Worker,
         references: 1,
+        namespace: net::namespace(),
         worker: None,
         interface: None,
         changes: Vec::new(),
@@ -224,6 +231,8 @@ impl Actor {
                 None => std::future::pending().await,
             }
         };
+        // Before that there is nothing to go around.
+        let connected = self.machine.state() == State::Connected;
         // The states of a dial come before its answer.
         tokio::select! {
             biased;
@@ -235,6 +244,7 @@ impl Actor {
             }
             Some(happening) = self.works.next(), if !self.works.is_empty() => happening,
             Some(input) = self.inputs.recv() => self.told(input),
+            () = self.handle.network_changed.notified(), if connected => Happening::NetworkChanged,
             () = tick => Happening::Event(Event::Tick),
         }
     }
@@ -288,6 +298,13 @@ impl Actor {
                 self.next_job();
             }
             Happening::Planned(planned) => self.planned(planned).await,
+            Happening::NetworkChanged => {
+                if !self.jobs.iter().any(|job| matches!(job, Job::LookAround)) {
+                    self.jobs.push_back(Job::LookAround);
+                }
+            }
+            Happening::FoundWays(ways) => self.found_ways(ways),
+            Happening::Undone(changes) => self.undone(&changes),
             Happening::Applied(done) => self.applied(done).await,
             Happening::Reverted(facts) => {
                 self.tun = None;

@@ -3,35 +3,63 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
+use cleardown_core::Remote;
 use cleardown_core::link::RasState;
+use cleardown_core::view::{Connection, Kind};
+use cleardown_ipc::{Call, Instance, Location, Peer, value};
 use cleardown_kernel::net::Path;
+use futures_util::future::join_all;
+use tokio::time::timeout;
 
 use super::handle::LinkHandle;
 use crate::context::Context;
+use crate::handle::Handle;
 
-/// For each link the drives of this instance whose servers are reached over it. Neither a server nor a name service is
-/// asked: the addresses are those that the workers' sockets are connected to, and those that are written in the names.
-pub(crate) async fn of_all(context: &Context, links: &[Arc<LinkHandle>]) -> Vec<Vec<String>> {
+/// How long a user's daemon may take to tell its drives; one that is slower is passed over.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A drive that is reached over a link.
+#[derive(Clone, Debug)]
+pub(super) struct Dependent {
+    /// Its name, with the owner in front when another daemon has it: `eve/z:`.
+    pub(super) shown: String,
+    /// Its name there.
+    pub(super) name: String,
+    /// Whose daemon has it; none: this one.
+    pub(super) instance: Option<Instance>,
+}
+
+/// A drive that may be reached over a link.
+struct Drive {
+    drive: Dependent,
+    host: String,
+    worker: Option<u32>,
+}
+
+/// For each link the drives whose servers are reached over it: those of this instance, and for the system's links those of all
+/// users. Neither a server nor a name service is asked: the addresses are those that the workers' sockets are connected to, and
+/// those that are written in the names.
+pub(super) async fn of_all(context: &Context, links: &[Arc<LinkHandle>]) -> Vec<Vec<Dependent>> {
     let interfaces: Vec<Option<u32>> = links.iter().map(|link| connected_interface(link)).collect();
-    let drives: Vec<(String, String, Option<u32>)> = context
-        .registry
-        .all()
-        .iter()
-        .map(|drive| {
-            let worker = drive.shown().worker.map(|(pid, _)| pid);
-            (drive.spec.shown_name(), drive.spec.remote.host.clone(), worker)
-        })
-        .collect();
-    if drives.is_empty() || interfaces.iter().all(Option::is_none) {
+    if interfaces.iter().all(Option::is_none) {
+        return vec![Vec::new(); links.len()];
+    }
+    let mut drives = own(context);
+    if context.rules.system {
+        let others = Location::users().into_iter().map(|user| timeout(PATIENCE, of_user(user)));
+        drives.extend(join_all(others).await.into_iter().flatten().flatten());
+    }
+    if drives.is_empty() {
         return vec![Vec::new(); links.len()];
     }
     let look = move || {
-        let ways: Vec<(String, HashSet<u32>)> =
-            drives.into_iter().map(|(name, host, worker)| (name, ways(&host, worker))).collect();
+        let ways: Vec<(Dependent, HashSet<u32>)> =
+            drives.into_iter().map(|Drive { drive, host, worker }| (drive, ways(&host, worker))).collect();
         let over = |interface: Option<u32>| {
             let uses = |ways: &HashSet<u32>| interface.is_some_and(|index| ways.contains(&index));
-            ways.iter().filter(|(_, ways)| uses(ways)).map(|(name, _)| name.clone()).collect()
+            ways.iter().filter(|(_, ways)| uses(ways)).map(|(drive, _)| drive.clone()).collect()
         };
         interfaces.into_iter().map(over).collect()
     };
@@ -39,8 +67,43 @@ pub(crate) async fn of_all(context: &Context, links: &[Arc<LinkHandle>]) -> Vec<
 }
 
 /// The drives over one link.
-pub(crate) async fn of(context: &Context, link: &Arc<LinkHandle>) -> Vec<String> {
+pub(super) async fn of(context: &Context, link: &Arc<LinkHandle>) -> Vec<Dependent> {
     of_all(context, std::slice::from_ref(link)).await.pop().unwrap_or_default()
+}
+
+fn own(context: &Context) -> Vec<Drive> {
+    let drive = |handle: Arc<Handle>| {
+        let name = handle.spec.shown_name();
+        Drive {
+            drive: Dependent { shown: name.clone(), name, instance: None },
+            host: handle.spec.remote.host.clone(),
+            worker: handle.shown().worker.map(|(pid, _)| pid),
+        }
+    };
+    context.registry.all().into_iter().map(drive).collect()
+}
+
+/// The drives of a user, as that user's daemon tells; none when it does not.
+async fn of_user(instance: Instance) -> Vec<Drive> {
+    let list = async {
+        let peer = Peer::connect(&Location::of(instance)).await?;
+        let list = peer.query(&Call::List { remembered_too: false, with_holders: false }).await?;
+        value::from_json::<Vec<Connection>>(list)
+    };
+    let list = list.await.inspect_err(|error| tracing::debug!(%error, ?instance, "a user's drives"));
+    let drive = |drive: Connection| {
+        let remote: Remote = drive.remote.parse().ok()?;
+        Some(Drive {
+            drive: Dependent {
+                shown: format!("{}/{}", drive.owner, drive.name),
+                name: drive.name,
+                instance: Some(instance),
+            },
+            host: remote.host,
+            worker: drive.worker_pid,
+        })
+    };
+    list.unwrap_or_default().into_iter().filter(|c| c.kind != Kind::Link).filter_map(drive).collect()
 }
 
 fn connected_interface(link: &LinkHandle) -> Option<u32> {

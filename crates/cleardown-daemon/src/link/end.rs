@@ -1,5 +1,6 @@
 //! Ending links, and giving references to them back.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use cleardown_core::life::link::Done;
 use cleardown_core::request::{EndRequest, HangUpRequest, Verb, Which};
 use cleardown_core::view::{EndReport, Released};
 use cleardown_core::{Code, Error, ErrorKind, Result};
-use cleardown_ipc::{Caller, ProgressSink};
+use cleardown_ipc::{Call, Caller, Instance, Location, Peer, ProgressSink, value};
 use futures_util::future::join_all;
 
 use super::dependents;
@@ -75,20 +76,64 @@ async fn end_dependents(
     }
     let refusal = |drives: Vec<String>| Error::from(ErrorKind::Dependents { name: link.spec.name(), drives });
     if !request.with_dependents && request.verb != Verb::Force {
-        return Err(refusal(drives));
+        return Err(refusal(drives.into_iter().map(|drive| drive.shown).collect()));
     }
-    let first = EndRequest {
-        which: Which::Names(drives),
-        forget: false,
-        drop_reference: false,
-        with_dependents: false,
-        ..request.clone()
-    };
-    let ends = Box::pin(end::end(context, caller, first, progress.clone())).await?;
-    let left: Vec<String> = ends.refused.iter().map(|refused| refused.name.clone()).collect();
-    report.extend(ends);
+    let mut by_daemon: HashMap<Option<Instance>, Vec<String>> = HashMap::new();
+    for drive in drives {
+        by_daemon.entry(drive.instance).or_default().push(drive.name);
+    }
+    let ends = by_daemon.into_iter().map(|(instance, names)| async move {
+        let first = EndRequest {
+            which: Which::Names(names),
+            forget: false,
+            drop_reference: false,
+            with_dependents: false,
+            ..request.clone()
+        };
+        match instance {
+            None => Box::pin(end::end(context, caller, first, progress.clone())).await,
+            Some(instance) => end_of_user(context, caller, instance, first, progress).await,
+        }
+    });
+    let mut left = Vec::new();
+    for ends in join_all(ends).await {
+        let ends = ends?;
+        left.extend(ends.refused.iter().map(|refused| refused.name.clone()));
+        report.extend(ends);
+    }
     if left.is_empty() { Ok(()) } else { Err(refusal(left)) }
 }
+
+/// Has a user's daemon end drives, on behalf of somebody who may.
+async fn end_of_user(
+    context: &Context,
+    caller: Caller,
+    instance: Instance,
+    request: EndRequest,
+    progress: &ProgressSink,
+) -> Result<EndReport> {
+    let Location { uid, .. } = Location::of(instance);
+    if !context.rules.may_end(caller, uid) {
+        let what = format!("ending {}, which other users have made", names(&request));
+        return Err(ErrorKind::NotPermitted(what).into());
+    }
+    let patience = request.timeout_ms.map_or(EndRequest::TIMEOUT, Duration::from_millis);
+    let patience =
+        (request.timeout_ms.is_some() || request.verb != Verb::Wait).then_some(patience + USERS_SLACK);
+    let peer = Peer::connect(&Location::of(instance)).await?;
+    let report = peer.operate(&Call::End(request), patience, |step| progress.report(step)).await?;
+    value::from_json(report)
+}
+
+fn names(request: &EndRequest) -> String {
+    match &request.which {
+        Which::Names(names) => names.join(", "),
+        Which::All => "all".to_owned(),
+    }
+}
+
+/// What a user's daemon may take beyond the deadline, which it keeps itself.
+const USERS_SLACK: Duration = Duration::from_secs(5);
 
 /// Gives a reference back; the last one ends the link.
 ///

@@ -9,7 +9,7 @@ use cleardown_core::link::RasState;
 use cleardown_core::view::{self, Connection, Kind, Status};
 use cleardown_kernel::net::{self, Details, Foreign, Interface};
 
-use super::dependents;
+use super::dependents::{self, Dependent};
 use super::handle::LinkHandle;
 use crate::context::Context;
 
@@ -26,7 +26,8 @@ pub(crate) async fn fill_in(context: &Context, links: &[Arc<LinkHandle>]) -> Vec
     let details: HashMap<Interface, Details> =
         details.into_iter().map(|details| (details.interface.clone(), details)).collect();
     let drives = dependents::of_all(context, links).await;
-    let line = |(link, drives): (&Arc<LinkHandle>, Vec<String>)| {
+    let line = |(link, drives): (&Arc<LinkHandle>, Vec<Dependent>)| {
+        let drives = drives.into_iter().map(|drive| drive.shown).collect();
         link.view(link.interface().and_then(|own| details.get(&own)), drives)
     };
     links.iter().zip(drives).map(line).collect()
@@ -55,27 +56,12 @@ fn line(foreign: &Foreign) -> Connection {
     let details = &foreign.details;
     let owner = foreign.owner.as_ref();
     let device = owner.map_or_else(|| "the kernel".to_owned(), |owner| owner.program.clone());
+    let status = if details.is_up { Status::Connected } else { Status::Ended };
     Connection {
-        name: details.interface.name.clone(),
-        kind: Kind::Link,
-        status: if details.is_up { Status::Connected } else { Status::Ended },
-        reason: None,
         at: Some(details.interface.name.clone()),
         remote: device.clone(),
         provider: foreign.kind.word().to_owned(),
-        user: None,
-        owner: String::new(),
-        remembered: false,
-        read_only: false,
-        pending_bytes: 0,
-        dialect: None,
-        encryption: None,
-        signing: None,
-        references: 0,
-        up_seconds: 0,
         worker_pid: owner.map(|owner| owner.identity.pid),
-        holders: Vec::new(),
-        unseen: Vec::new(),
         link: Some(view::Link {
             handle: 0,
             foreign: true,
@@ -97,5 +83,6 @@ fn line(foreign: &Foreign) -> Connection {
             handshake_seconds: None,
             drives: Vec::new(),
         }),
+        ..Connection::new(details.interface.name.clone(), Kind::Link, status)
     }
 }

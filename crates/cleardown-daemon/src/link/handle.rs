@@ -10,7 +10,7 @@ use cleardown_ipc::{ProgressSink, Secret};
 use cleardown_kernel::net::{Change, Details, Interface};
 use cleardown_worker::control::{self, Agreed, Reply, Request};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::spec::LinkSpec;
@@ -26,6 +26,8 @@ pub(crate) struct LinkHandle {
     /// The owner's name.
     owner: String,
     inputs: mpsc::UnboundedSender<Input>,
+    /// The routes, addresses or interfaces of the machine have changed; however often, it is told once.
+    pub(crate) network_changed: Notify,
     shown: Mutex<Shown>,
     secret: Mutex<Option<Secret>>,
 }
@@ -91,7 +93,18 @@ impl LinkHandle {
             handshake_seconds: None,
         };
         let owner = cleardown_kernel::users::user_name(spec.owner);
-        (LinkHandle { spec, owner, inputs, shown: Mutex::new(shown), secret: Mutex::default() }, receiver)
+        let network_changed = Notify::new();
+        (
+            LinkHandle {
+                spec,
+                owner,
+                inputs,
+                network_changed,
+                shown: Mutex::new(shown),
+                secret: Mutex::default(),
+            },
+            receiver,
+        )
     }
 
     /// Changes what is shown; true when something that the list shows is different now.
@@ -151,6 +164,11 @@ impl LinkHandle {
         answered.await.unwrap_or_else(|_| Err(over()))
     }
 
+    /// Whether the worker knows of handshakes.
+    pub(crate) fn shakes_hands(&self) -> bool {
+        matches!(self.spec.entry.device, Device::WireGuard { .. })
+    }
+
     /// Asks the worker what only it knows. A worker that does not answer at once is left alone.
     pub(crate) async fn refresh(&self) {
         let Some((_, worker)) = self.shown.lock().worker.clone() else { return };
@@ -164,29 +182,19 @@ impl LinkHandle {
     pub(crate) fn view(&self, details: Option<&Details>, drives: Vec<String>) -> Connection {
         let shown = self.shown.lock();
         let entry = &self.spec.entry;
-        let wireguard = matches!(entry.device, Device::WireGuard { .. });
+        let wireguard = self.shakes_hands();
         Connection {
-            name: self.spec.name(),
-            kind: Kind::Link,
-            status: shown.status,
             reason: shown.reason.as_ref().map(ToString::to_string),
             at: shown.interface.as_ref().map(|interface| interface.name.clone()),
             remote: remote(&entry.device),
             provider: if wireguard { "wireguard" } else { "ppp" }.to_owned(),
             user: entry.user.clone(),
             owner: self.owner.clone(),
-            remembered: false,
-            read_only: false,
-            pending_bytes: 0,
-            dialect: None,
-            encryption: None,
-            signing: None,
             references: shown.references,
             up_seconds: shown.connected_at.map_or(0, |since| since.elapsed().as_secs()),
             worker_pid: shown.worker.as_ref().map(|(pid, _)| *pid),
-            holders: Vec::new(),
-            unseen: Vec::new(),
             link: Some(self.link_view(&shown, details, drives)),
+            ..Connection::new(self.spec.name(), Kind::Link, shown.status)
         }
     }
 

@@ -29,6 +29,15 @@ pub(super) enum Job {
     Apply,
     /// Something else was agreed in mid-link: what is new of it is made.
     Again,
+    /// The network below has changed: find the ways around the link anew.
+    LookAround,
+    /// Take them, and leave the old ones.
+    GoAround {
+        /// The routes as they are to be.
+        wanted: Vec<Change>,
+        /// Those that they replace.
+        old: Vec<Change>,
+    },
     /// Undo everything.
     Revert,
 }
@@ -61,6 +70,19 @@ impl Actor {
             }
             .boxed(),
             Job::Again => return self.again(),
+            Job::LookAround => return self.look_around(),
+            Job::GoAround { wanted, old } => async move {
+                let go = move || {
+                    // The old ones first: two routes that differ in nothing but their ways cannot be there together.
+                    let (_, failed) = net::revert_all(&old, PATIENCE);
+                    if let Err(error) = net::apply_all(&wanted, PATIENCE) {
+                        tracing::warn!(%error, "a route around a link");
+                    }
+                    if failed.is_empty() { old } else { Vec::new() }
+                };
+                Happening::Undone(blocking(go).await.unwrap_or_default())
+            }
+            .boxed(),
             Job::Revert => async move {
                 let undo = move || {
                     let (facts, failed) = net::revert_all(&changes, PATIENCE);
@@ -99,6 +121,58 @@ impl Actor {
         }
     }
 
+    /// The packets of the tunnel itself follow the network below: after its default route has moved to another interface, or has
+    /// gone and come back, the routes around the link are made anew.
+    fn look_around(&self) -> Option<Work> {
+        if self.machine.state().is_ending() {
+            return None;
+        }
+        let (interface, agreed) = (self.record.interface.clone()?, self.agreed.clone()?);
+        if agreed.servers.is_empty() {
+            return None;
+        }
+        let changes = self.record.changes.clone();
+        let look = move || {
+            let beside = |server| {
+                Path::beside(server, &interface).inspect_err(|e| tracing::warn!(%e, "a route")).ok()?
+            };
+            let ways: Vec<Path> = agreed.servers.into_iter().filter_map(beside).collect();
+            net::around(&interface, &changes, &ways)
+        };
+        Some(async move { Happening::FoundWays(blocking(look).await.unwrap_or_default()) }.boxed())
+    }
+
+    /// Journals the ways around the link, old and new, and takes them. A server that cannot be reached now keeps its old way.
+    pub(super) fn found_ways(&mut self, ways: Vec<net::Route>) {
+        if ways.is_empty() || self.machine.state().is_ending() {
+            return;
+        }
+        let replaces = |old: &net::Route| ways.iter().any(|new| new.to == old.to && new != old);
+        let own = self.record.interface.clone();
+        let old = self.record.changes.iter().filter(|change| match change {
+            Change::Route(route) => Some(&route.interface) != own.as_ref() && replaces(route),
+            _ => false,
+        });
+        let old: Vec<Change> = old.cloned().collect();
+        let wanted: Vec<Change> = ways.into_iter().map(Change::Route).collect();
+        let new = wanted.iter().filter(|change| !self.record.changes.contains(change));
+        let new: Vec<Change> = new.cloned().collect();
+        if !new.is_empty() {
+            self.record.changes.extend(new);
+            self.write_record();
+        }
+        // Also what is known already: with its interface's fall the kernel has removed it.
+        self.jobs.push_front(Job::GoAround { wanted, old });
+    }
+
+    /// These changes are undone before the end.
+    pub(super) fn undone(&mut self, undone: &[Change]) {
+        if !undone.is_empty() {
+            self.record.changes.retain(|change| !undone.contains(change));
+            self.write_record();
+        }
+    }
+
     /// Addresses that came later (IPv6 after IPv4). What is gone again stays until the end: it does no harm.
     fn again(&mut self) -> Option<Work> {
         if self.machine.state().is_ending() {
@@ -108,10 +182,16 @@ impl Actor {
         let entry = &self.record.spec.entry;
         let (ways, agreed) = (ways(&agreed), kernels(&agreed, &entry.device));
         let wanted = net::plan(&interface, &entry.network, &agreed, &ways, None);
+        // An address with another peer is no new one to the kernel.
+        let is_known = |change: &Change| {
+            let local = local_address(change);
+            let same = |known: &Change| known == change || (local.is_some() && local == local_address(known));
+            self.record.changes.iter().any(same)
+        };
         let new: Vec<Change> = wanted
             .into_iter()
             .filter(|change| !matches!(change, Change::Interface { .. } | Change::Dns(_)))
-            .filter(|change| !self.record.changes.contains(change))
+            .filter(|change| !is_known(change))
             .collect();
         if new.is_empty() {
             return None;
@@ -127,6 +207,13 @@ impl Actor {
             }
             .boxed(),
         )
+    }
+}
+
+fn local_address(change: &Change) -> Option<IpAddr> {
+    match change {
+        Change::Address { address, .. } => Some(address.local.addr()),
+        _ => None,
     }
 }
 
@@ -160,7 +247,7 @@ fn make(network: &Network, device: &Device, agreed: &Agreed) -> Result<(Tun, Vec
 /// Which way the tunnel's own packets take now.
 fn ways(agreed: &Agreed) -> Vec<Path> {
     let way = |server| Path::to(server).inspect_err(|e| tracing::warn!(%e, "looking up a route")).ok()?;
-    agreed.server.into_iter().filter_map(way).collect()
+    agreed.servers.iter().copied().filter_map(way).collect()
 }
 
 /// What was agreed on, in the kernel's words.
@@ -188,18 +275,20 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.map_err(lost)
 }
 
-/// Tells links when their interfaces have gone, for as long as the future lives.
+/// Tells links when their interfaces have gone and when the network below them has changed, for as long as the future lives.
 pub(crate) async fn watch(context: Arc<Context>) {
-    let mut watch = match net::Watch::links() {
+    let mut watch = match net::Watch::new() {
         Ok(watch) => watch,
-        Err(error) => return tracing::info!(%error, "interfaces are not watched"),
+        Err(error) => return tracing::info!(%error, "the network is not watched"),
     };
     loop {
-        let gone = match watch.next().await {
+        let event = watch.next().await;
+        context.registry.links().iter().for_each(|link| link.network_changed.notify_one());
+        let gone = match event {
             Ok(net::Event::LinkGone(interface)) => Some(interface),
             Ok(net::Event::Missed) => None,
             Ok(_) => continue,
-            Err(error) => return tracing::error!(%error, "interfaces are not watched any more"),
+            Err(error) => return tracing::error!(%error, "the network is not watched any more"),
         };
         for link in context.registry.links() {
             let Some(own) = link.interface() else { continue };

@@ -44,7 +44,12 @@ pub(crate) async fn reconcile(context: &Arc<Context>) -> Result<()> {
     Ok(())
 }
 
-async fn examine(context: &Context, record: Record) -> Remains {
+async fn examine(context: &Context, mut record: Record) -> Remains {
+    if record.namespace.zip(net::namespace()).is_some_and(|(theirs, ours)| theirs != ours) {
+        // Interfaces of other networks may have the same names and indices. What is left there goes with the worker.
+        tracing::warn!(name = record.spec.name(), "it was dialled in another network namespace");
+        (record.interface, record.changes) = (None, Vec::new());
+    }
     let mut secret = None;
     let mut tun = None;
     let mut status = None;

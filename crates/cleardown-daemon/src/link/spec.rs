@@ -30,6 +30,9 @@ pub(crate) struct Record {
     pub(crate) spec: LinkSpec,
     pub(crate) step: Step,
     pub(crate) references: u32,
+    /// The network in which it was made, where it has a number.
+    #[serde(default)]
+    pub(crate) namespace: Option<u64>,
     /// The worker, once it runs.
     #[serde(default)]
     pub(crate) worker: Option<Identity>,

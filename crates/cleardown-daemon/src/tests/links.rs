@@ -73,8 +73,9 @@ impl Line {
                     }
                     None => {
                         self.end = None;
-                        self.agreed = Some(agreed());
-                        Reply::Agreed(agreed())
+                        let agreed = Agreed { servers: script.servers.clone(), ..agreed() };
+                        self.agreed = Some(agreed.clone());
+                        Reply::Agreed(agreed)
                     }
                 }
             }
@@ -446,6 +447,82 @@ fn a_daemon_takes_up_the_links_of_its_predecessor() {
             assert!(clean(&context));
         },
     );
+}
+
+#[test]
+fn what_another_network_namespace_has_is_left_alone_whatever_its_name() {
+    if !Namespace::available() {
+        return;
+    }
+    let (first, second) = (Namespace::new(), Namespace::new());
+    let workers = Runtime::new().unwrap();
+    let pretend = Pretend::on(Script::default(), workers.handle().clone());
+    let dir = tempfile::tempdir().unwrap();
+    let index = first.run(|| {
+        let mut index = 0;
+        killed_daemon(&pretend, dir.path(), async |context| {
+            let pid = dial(&context, unix()).await.unwrap().worker_pid.unwrap();
+            index = context.registry.links()[0].interface().unwrap().index;
+            pretend.kill(pid);
+        });
+        index.to_string()
+    });
+    second.ip(&["tuntap", "add", "cd0", "mode", "tun"]);
+    assert!(second.ip(&["-o", "link", "show", "cd0"]).starts_with(&format!("{index}: ")), "the same index");
+    let before = second.snapshot();
+    second.run(|| {
+        Runtime::new().unwrap().block_on(async {
+            let context = context(dir.path(), &pretend);
+            reconcile::reconcile(&context, HashMap::new()).await.unwrap();
+            until(|| clean(&context)).await;
+        });
+    });
+    assert_eq!(before, second.snapshot());
+}
+
+#[test]
+fn the_way_to_the_server_follows_the_network_below() {
+    let servers = ["10.20.0.9", "10.20.0.10"].map(|server| server.parse().unwrap()).to_vec();
+    let script = LinkScript { servers, ..LinkScript::default() };
+    if !Namespace::available() {
+        return;
+    }
+    let namespace = Namespace::new();
+    let ip = |command: &str| namespace.ip(&command.split(' ').collect::<Vec<_>>());
+    for (name, net) in [("wire", "198.51.100"), ("air", "203.0.113")] {
+        ip(&format!("link add {name} type veth peer name {name}-far"));
+        ip(&format!("address add {net}.1/24 dev {name}"));
+        ip(&format!("link set {name} up"));
+        ip(&format!("link set {name}-far up"));
+    }
+    ip("route add default via 198.51.100.2");
+    let ways = || [9, 10].map(|host| ip(&format!("route show 10.20.0.{host}")));
+    let all_over =
+        |name: &str| ways().iter().all(|way| way.matches("dev").count() == 1 && way.contains(name));
+    namespace.run(|| {
+        let workers = Runtime::new().unwrap();
+        let pretend = Pretend::on(Script { link: script, ..Script::default() }, workers.handle().clone());
+        let dir = tempfile::tempdir().unwrap();
+        Runtime::new().unwrap().block_on(async {
+            let context = context(dir.path(), &pretend);
+            let watch = tokio::spawn(link::watch(context.clone()));
+            // The watch begins before the task first waits.
+            tokio::task::yield_now().await;
+            dial(&context, unix()).await.unwrap();
+            assert!(all_over("via 198.51.100.2 dev wire"), "{:?}", ways());
+            ip("route replace default via 203.0.113.2 dev air");
+            until(|| all_over("via 203.0.113.2 dev air")).await;
+            // The kernel removes all routes of an interface that falls.
+            ip("route add default via 198.51.100.2 metric 500");
+            ip("link set air down");
+            until(|| all_over("via 198.51.100.2 dev wire")).await;
+            let report = end_office(&context, |_| ()).await;
+            assert!(report.ended[0].unproven.is_empty(), "{report:?}");
+            assert_eq!(ways().concat(), "");
+            assert!(clean(&context));
+            watch.abort();
+        });
+    });
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(super) struct LinkScript {
     pub(super) fails: Vec<u32>,
     /// The peer does not answer when the link is ended.
     pub(super) deaf: bool,
+    /// The servers that the link itself goes to.
+    pub(super) servers: Vec<std::net::IpAddr>,
     /// Hanging up is never answered, not even at the deadline.
     pub(super) stuck: bool,
 }

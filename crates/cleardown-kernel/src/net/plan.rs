@@ -125,6 +125,16 @@ fn outside<'a>(
     })
 }
 
+/// The routes around a link of these changes, when its servers are to be reached these ways.
+pub fn around(interface: &Interface, changes: &[Change], servers: &[Path]) -> Vec<Route> {
+    let into = |change: &Change| match change {
+        Change::Route(route) if route.interface == *interface => Some(route.to),
+        _ => None,
+    };
+    let targets: Vec<IpNet> = changes.iter().filter_map(into).collect();
+    outside(interface, servers, &targets).collect()
+}
+
 fn name_servers(
     interface: &Interface,
     network: &Network,

@@ -24,7 +24,9 @@ const RT_TABLE_MAIN: u8 = 254;
 const RT_SCOPE_LINK: u8 = 253;
 const RTN_UNICAST: u8 = 1;
 const RTN_LOCAL: u8 = 2;
+const RTNH_F_DEAD: u32 = 1;
 const RTNH_F_ONLINK: u32 = 4;
+const RTNH_F_LINKDOWN: u32 = 16;
 
 /// `struct rtmsg`.
 const ROUTE: usize = 12;
@@ -89,6 +91,34 @@ impl Path {
     }
 }
 
+impl Path {
+    /// The way to an address beside a link: as if neither the link nor the routes around it were there. Of all tables only the
+    /// main one is looked at; an interface whose cable is out is no way.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn beside(address: IpAddr, link: &Interface) -> io::Result<Option<Self>> {
+        let address = address.to_canonical();
+        let here = Path::to(address)?;
+        if here.as_ref().is_some_and(|path| path.is_local) {
+            return Ok(here);
+        }
+        let is_beside = |route: &Found| {
+            let around = route.protocol == PROTOCOL && route.route.metric == Some(link.index);
+            route.index != link.index && !around && route.usable && route.route.to.contains(&address)
+        };
+        let best = routes(family(address), 0)?.into_iter().filter(is_beside).max_by_key(|found| {
+            let route = &found.route;
+            (route.to.prefix_len(), std::cmp::Reverse(route.metric.unwrap_or_default()))
+        });
+        let Some(Found { index, route, .. }) = best else { return Ok(None) };
+        let interface = Interface { index, name: String::new() };
+        let Some(details) = interface.details()? else { return Ok(None) };
+        let (interface, gateway) = (details.interface, route.gateway);
+        Ok(Some(Path { to: address, interface, gateway, source: None, is_local: false }))
+    }
+}
+
 /// The path without its interface's name, and the interface's index.
 fn found(message: &Message<'_>, to: IpAddr) -> Option<(Path, u32)> {
     let kind = message.u8_at(7);
@@ -132,7 +162,7 @@ impl Route {
     /// # Errors
     /// What the kernel answers.
     pub fn is_there(&self) -> io::Result<bool> {
-        let same = |(index, route): &(u32, Route)| {
+        let same = |Found { index, route, .. }: &Found| {
             *index == self.interface.index
                 && route.to == self.to.trunc()
                 && route.gateway == self.gateway
@@ -185,35 +215,49 @@ pub fn our_routes() -> io::Result<Vec<Route>> {
     };
     let mut routes = ours(AF_INET)?;
     routes.extend(ours(AF_INET6)?);
-    for (index, route) in &mut routes {
-        route.interface.name = name(*index);
+    for found in &mut routes {
+        found.route.interface.name = name(found.index);
     }
-    Ok(routes.into_iter().map(|(_, route)| route).collect())
+    Ok(routes.into_iter().map(|found| found.route).collect())
 }
 
-/// Our routes of one family, with their interface's index; its name is not looked up.
-fn ours(family: u8) -> io::Result<Vec<(u32, Route)>> {
+/// A route of the main table.
+struct Found {
+    /// Its interface, whose name is not looked up.
+    index: u32,
+    route: Route,
+    /// Who made it.
+    protocol: u8,
+    /// It leads somewhere, and its interface has a carrier.
+    usable: bool,
+}
+
+/// Our routes of one family.
+fn ours(family: u8) -> io::Result<Vec<Found>> {
+    Ok(routes(family, PROTOCOL)?.into_iter().filter(|found| found.protocol == PROTOCOL).collect())
+}
+
+/// The main table's routes of one family; of a protocol, or (0) of all.
+fn routes(family: u8, protocol: u8) -> io::Result<Vec<Found>> {
     let mut header = [0; ROUTE];
     // The kernel filters by these, unless it is an old one.
-    (header[0], header[4], header[5]) = (family, RT_TABLE_MAIN, PROTOCOL);
+    (header[0], header[4], header[5]) = (family, RT_TABLE_MAIN, protocol);
     let replies = match ask(&Request::new(GETROUTE, DUMP, &header)) {
         // A table that never had a route.
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(Vec::new()),
         other => other?,
     };
-    Ok(replies.iter().filter_map(|reply| own(&reply.message(), family)).collect())
+    Ok(replies.iter().filter_map(|reply| of_main_table(&reply.message(), family)).collect())
 }
 
-fn own(message: &Message<'_>, family: u8) -> Option<(u32, Route)> {
+fn of_main_table(message: &Message<'_>, family: u8) -> Option<Found> {
     let attributes = message.attributes(ROUTE);
     let table = attributes.u32(RTA_TABLE).unwrap_or_else(|| u32::from(message.u8_at(4)));
-    let ours = message.kind == NEWROUTE
-        && message.u8_at(0) == family
-        && message.u8_at(5) == PROTOCOL
-        && table == u32::from(RT_TABLE_MAIN);
-    if !ours {
+    if message.kind != NEWROUTE || message.u8_at(0) != family || table != u32::from(RT_TABLE_MAIN) {
         return None;
     }
+    let flags = u32::from_ne_bytes(std::array::from_fn(|i| message.u8_at(8 + i)));
+    let usable = message.u8_at(7) == RTN_UNICAST && flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN) == 0;
     let any = if family == AF_INET { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
     let index = attributes.u32(RTA_OIF)?;
     let route = Route {
@@ -222,7 +266,7 @@ fn own(message: &Message<'_>, family: u8) -> Option<(u32, Route)> {
         gateway: attributes.ip(RTA_GATEWAY).or_else(|| ip(attributes.get(RTA_VIA)?.get(2..)?)),
         metric: attributes.u32(RTA_PRIORITY),
     };
-    Some((index, route))
+    Some(Found { index, route, protocol: message.u8_at(5), usable })
 }
 
 /// `struct rtmsg`.

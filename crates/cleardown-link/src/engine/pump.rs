@@ -346,6 +346,8 @@ impl Pump {
 
     /// Carries out what the machines want, and tells the owner what happened.
     async fn settle(&mut self) {
+        // The call comes before what is made of it.
+        self.settle_modem().await;
         while let Some(out) = self.session.poll_transmit() {
             frame(&[&out.bytes], out.accm, &mut self.out);
         }

@@ -40,7 +40,10 @@ impl Policy for Ipv6cp {
     const PROTOCOL: u16 = protocol::IPV6CP;
 
     fn reset(&mut self) {
-        self.local = self.next();
+        // A link that negotiates anew keeps its address (RFC 5072, 4.1).
+        if self.local == 0 {
+            self.local = self.next();
+        }
         self.rejected = false;
     }
 

@@ -40,9 +40,9 @@ pub struct Agreed {
     /// Name servers that the peer told.
     #[serde(default)]
     pub dns: Vec<IpAddr>,
-    /// The address of the server that the link itself goes to (TCP and WireGuard), which must not be routed into it.
+    /// The addresses of the servers that the link itself goes to (TCP and WireGuard), which must not be routed into it.
     #[serde(default)]
-    pub server: Option<IpAddr>,
+    pub servers: Vec<IpAddr>,
 }
 
 /// How a link ended: each fact was seen, not assumed.
