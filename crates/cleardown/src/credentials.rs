@@ -40,8 +40,9 @@ impl Source {
     }
 }
 
-fn from_descriptor(fd: i32) -> Result<Secret> {
-    let closed = || ErrorKind::BadParameter(format!("descriptor {fd} of --password-fd is not open"));
+/// The password that an open descriptor holds, up to a line's end.
+pub(crate) fn from_descriptor(fd: i32) -> Result<Secret> {
+    let closed = || ErrorKind::BadParameter(format!("the descriptor {fd} for a password is not open"));
     if fd < 0 {
         return Err(closed().into());
     }

@@ -290,7 +290,7 @@ pub(super) fn hint(code: u32) -> &'static str {
         630 => "switch the modem off and on, and check its cable",
         633 => "end what uses it (cleardown list, or fuser -v DEVICE) and dial again",
         646 | 647 | 649 | 708 => "ask the peer's administrator about the account",
-        648 => "change the password with the peer's administrator, and dial again",
+        648 => "give a new one: it is asked for on a terminal, or read with dial --new-password-fd",
         651 | 652 | 666 => "switch the modem off and on; init strings in the entry may not suit it",
         676 => "dial again later, or set redial attempts in the entry",
         677 => "check the number",

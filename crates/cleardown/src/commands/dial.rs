@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cleardown_client::{Client, Secret};
-use cleardown_core::link::{Device, Dialling, Entry, EntryName, Network, Ppp};
+use cleardown_core::link::{Device, Dialling, Entry, EntryName, Network, Ppp, RasState};
 use cleardown_core::request::{DialRequest, Dialled};
 use cleardown_core::view::{Connection, Status};
 use cleardown_core::{Code, Error, ErrorKind, Exit, Result};
@@ -49,6 +49,11 @@ pub(crate) struct Args {
     #[command(flatten)]
     password: Source,
 
+    /// Read the password that is to take the place of one that has expired (648) from this open file descriptor, up to a line's
+    /// end; on a terminal it is asked for. Where the old one is kept, the new one takes its place.
+    #[arg(long, value_name = "N")]
+    new_password_fd: Option<i32>,
+
     /// Keep the password for the next time, where passwords are kept, once the link is up.
     #[arg(long, requires = "entry")]
     remember_password: bool,
@@ -67,6 +72,10 @@ pub(crate) struct Wish {
     pub(crate) client: Client,
     pub(crate) request: DialRequest,
     pub(crate) secret: Option<Secret>,
+    /// What is to take the password's place should it have expired.
+    new_secret: Option<Secret>,
+    /// The peer has asked for the new one.
+    changed: bool,
     /// The user to ask a password for; none: the peer needs none, as far as one can know.
     user: Option<String>,
     /// The password was given, or found where the user keeps it: a wrong one is not asked for again.
@@ -90,7 +99,20 @@ impl Wish {
             None => remembered(&entry.name).await?,
         };
         let user = user.or_else(|| entry.user.clone()).filter(|_| ppp);
-        Ok(Wish { client, request, secret, user, given: known })
+        Ok(Wish { client, request, secret, new_secret: None, changed: false, user, given: known })
+    }
+
+    /// What the worker gets: behind a line's end the new password.
+    fn secrets(&self) -> Option<Secret> {
+        match (&self.secret, &self.new_secret) {
+            (Some(old), Some(new)) => Some(Secret::new(format!("{}\n{}", old.expose(), new.expose()))),
+            (old, _) => old.clone(),
+        }
+    }
+
+    /// The password that is right from now on.
+    fn valid(&self) -> Option<&Secret> {
+        if self.changed { self.new_secret.as_ref() } else { self.secret.as_ref() }
     }
 }
 
@@ -134,6 +156,7 @@ fn by_number(number: &str, device: &str) -> Result<Entry> {
 
 pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<u8> {
     let given = args.password.read(ui)?;
+    let new_secret = args.new_password_fd.map(credentials::from_descriptor).transpose()?;
     let (dialled, entry) = match (&args.entry, &args.number, &args.device) {
         (Some(name), ..) => look_up(name)?,
         (None, Some(number), Some(device)) => {
@@ -143,13 +166,15 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<u8> {
         _ => return Err(ErrorKind::BadParameter("name an entry, or a number and a device".into()).into()),
     };
     let mut wish = Wish::new(dialled, &entry, args.user.clone(), given).await?;
+    wish.new_secret = new_secret;
     wish.request.number = args.number.clone().filter(|_| args.entry.is_some());
     wish.request.timeout_ms = args.timeout.map(format::millis);
     let connection = match persist(&mut wish, ui).await? {
         Ok(connection) => connection,
         Err(signal) => return interrupted(&wish, signal, ui).await,
     };
-    if let (true, Some(secret)) = (args.remember_password, &wish.secret) {
+    let kept = args.entry.is_some() && wish.changed && remembered(&entry.name).await?.is_some();
+    if let (true, Some(secret)) = (args.remember_password || kept, wish.valid()) {
         let kept = secrets()?.put(&entry.name, secret.expose()).await?;
         kept.warning.iter().for_each(|warning| ui.note(format!("warning: {warning}")));
     }
@@ -173,12 +198,23 @@ pub(crate) async fn persist(
     let mut tries = 0;
     loop {
         let mut meter = DialMeter::new(ui);
-        let dialled = wish.client.dial(&wish.request, wish.secret.clone(), |step| meter.show(&step));
-        let error = match interrupt::guard(dialled).await? {
+        let mut changed = false;
+        let dialled = wish.client.dial(&wish.request, wish.secrets(), |step| {
+            changed |= step.ras.as_ref().is_some_and(|ras| ras.state == RasState::AuthChangePassword);
+            meter.show(&step);
+        });
+        let dialled = interrupt::guard(dialled).await?;
+        wish.changed = changed;
+        let error = match dialled {
             Ok(Ok(connection)) => return Ok(Ok(connection)),
             Err(signal) => return Ok(Err(signal)),
             Ok(Err(error)) => error,
         };
+        if error.code() == Code::PASSWD_EXPIRED && ui.interactive && wish.new_secret.is_none() {
+            ui.note(error.kind.to_string());
+            wish.new_secret = Some(ask_for_new(wish).await?);
+            continue;
+        }
         let wrong = error.code() == Code::AUTHENTICATION_FAILURE;
         if !wrong || !ui.interactive || wish.given || tries == TRIES {
             return Err(error);
@@ -203,6 +239,17 @@ pub(crate) async fn ask(wish: &Wish) -> Result<Secret> {
         None => format!("Password for {name}: "),
     };
     credentials::prompt(question).await
+}
+
+/// Asks for the password that is to take the old one's place, twice.
+async fn ask_for_new(wish: &Wish) -> Result<Secret> {
+    let name = wish.request.entry.name();
+    let new = credentials::prompt(format!("New password for {name}: ")).await?;
+    let again = credentials::prompt("The same again: ".to_owned()).await?;
+    if new.expose() != again.expose() {
+        return Err(ErrorKind::BadParameter("the two new passwords differ".into()).into());
+    }
+    Ok(new)
 }
 
 /// The dial was cancelled, which hangs up; says what is left.

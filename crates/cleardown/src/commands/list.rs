@@ -1,5 +1,7 @@
 //! `list`: what is connected. It asks the daemons only: no server is touched and no mount is looked at.
 
+use std::collections::HashSet;
+
 use cleardown_client::Client;
 use cleardown_core::view::{Connection, JSON_VERSION, Listing};
 use cleardown_core::{ErrorKind, Exit, Result};
@@ -31,14 +33,15 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit> {
 }
 
 async fn once(args: Args, ui: &mut Ui) -> Result<Exit> {
-    let mut connections = Vec::new();
+    let mut parts = Vec::new();
     for (index, client) in connect::all().await?.into_iter().enumerate() {
         match client.list(args.remembered, true).await {
-            Ok(list) => connections.extend(list),
+            Ok(list) => parts.push(list),
             Err(error) if index == 0 => return Err(error),
             Err(error) => ui.error(&error),
         }
     }
+    let connections = merged(&parts);
     if args.json {
         json::print(ui, &Listing { version: JSON_VERSION, connections })?;
     } else if connections.is_empty() {
@@ -47,6 +50,16 @@ async fn once(args: Args, ui: &mut Ui) -> Result<Exit> {
         show(&connections, ui);
     }
     DONE
+}
+
+/// All daemons' lists in one. Each daemon sees the links that others made: what one of them made is not foreign, and what none
+/// made is there once.
+fn merged(parts: &[Vec<Connection>]) -> Vec<Connection> {
+    let foreign = |c: &Connection| c.link.as_ref().is_some_and(|link| link.foreign);
+    let interface = |c: &Connection| c.link.as_ref().and_then(|link| link.interface.clone());
+    let all = parts.concat();
+    let mut known: HashSet<Option<String>> = all.iter().filter(|c| !foreign(c)).map(interface).collect();
+    all.into_iter().filter(|c| !foreign(c) || known.insert(interface(c))).collect()
 }
 
 fn show(connections: &[Connection], ui: &mut Ui) {
@@ -76,7 +89,7 @@ async fn watch(args: Args, ui: &mut Ui) -> Result<Exit> {
             continue;
         };
         parts[index] = part;
-        let connections = parts.concat();
+        let connections = merged(&parts);
         if args.json {
             json::print_line(ui, &Listing { version: JSON_VERSION, connections })?;
         } else {

@@ -8,6 +8,7 @@ mod parse;
 
 use std::path::Path;
 
+use cleardown_client::Client;
 use cleardown_core::link::{Entry, EntryName, RasState};
 use cleardown_core::request::{Dialled, EndRequest, Which};
 use cleardown_core::view::{Connection, Kind, Progress, Status};
@@ -102,14 +103,14 @@ fn fail(error: &Error, ui: &mut Ui) -> u8 {
     exit_code(code)
 }
 
-async fn links() -> Result<Vec<Connection>> {
-    let list = connect::links().await?.list(false, false).await?;
+async fn links(client: &Client) -> Result<Vec<Connection>> {
+    let list = client.list(false, false).await?;
     let ours = |c: &Connection| c.kind == Kind::Link && c.link.as_ref().is_some_and(|link| !link.foreign);
     Ok(list.into_iter().filter(|c| ours(c) && c.status == Status::Connected).collect())
 }
 
 async fn list(ui: &mut Ui) -> Result<()> {
-    let links = links().await?;
+    let links = links(&connect::links().await?).await?;
     match links.is_empty() {
         true => ui.data("No connections"),
         false => {
@@ -125,7 +126,7 @@ async fn connect_to(wanted: Dial, ui: &mut Ui) -> Result<()> {
         Some(file) => in_file(Path::new(file), &wanted.name)?,
         None => dial::look_up(&wanted.name)?,
     };
-    if links().await?.iter().any(|link| link.name.parse() == Ok(entry.name.clone())) {
+    if links(&connect::links().await?).await?.iter().any(|link| link.name.parse() == Ok(entry.name.clone())) {
         ui.data(format!("You are already connected to {}.", entry.name));
         return Ok(());
     }
@@ -175,13 +176,13 @@ fn in_file(path: &Path, name: &EntryName) -> Result<(Dialled, Entry)> {
 /// Ends a link, or all of them, whatever the references: `rasdial` in Windows keeps none from one run to the next.
 async fn disconnect(name: Option<EntryName>, ui: &mut Ui) -> Result<()> {
     let wanted = |c: &Connection| name.as_ref().is_none_or(|name| c.name.parse() == Ok(name.clone()));
-    let names: Vec<String> = links().await?.into_iter().filter(wanted).map(|c| c.name).collect();
+    let client = connect::links().await?;
+    let names: Vec<String> = links(&client).await?.into_iter().filter(wanted).map(|c| c.name).collect();
     if names.is_empty() {
         ui.data("No connections");
         return Ok(());
     }
     let request = EndRequest::of(Which::Names(names));
-    let client = connect::links().await?;
     let report = end::end(&client, &request, ui).await?.map_err(|_| Error::from(ErrorKind::Cancelled))?;
     if let Some(refused) = report.refused.into_iter().next() {
         return Err(refused.error);
