@@ -1,6 +1,6 @@
 //! Where an instance lives: its run-time directory and its socket.
 
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use cleardown_core::{Error, ErrorKind, Result};
@@ -89,7 +89,9 @@ impl Location {
         let mode = if self.system { 0o755 } else { 0o700 };
         let during = || format!("making {}", self.dir.display());
         match std::fs::DirBuilder::new().recursive(false).mode(mode).create(&self.dir) {
-            Ok(()) => {}
+            // The daemon's umask is strict, and everybody has to get at the system's socket.
+            Ok(()) => std::fs::set_permissions(&self.dir, std::fs::Permissions::from_mode(mode))
+                .map_err(|e| Error::os(during(), &e))?,
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(e) => return Err(Error::os(during(), &e)),
         }

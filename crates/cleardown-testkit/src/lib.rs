@@ -8,6 +8,7 @@ pub mod pppd;
 pub mod process;
 pub mod samba;
 pub mod sshd;
+pub mod wireguard;
 
 pub use netns::{Cable, Namespace, Snapshot};
 pub use process::free_port;

@@ -17,6 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::mount::{
@@ -166,9 +167,9 @@ impl std::fmt::Debug for Snapshot {
 #[derive(Debug)]
 pub struct Cable {
     /// This machine.
-    pub near: Namespace,
+    pub near: Arc<Namespace>,
     /// The other one: a server, or the way to all others.
-    pub far: Namespace,
+    pub far: Arc<Namespace>,
 }
 
 impl Cable {
@@ -183,7 +184,7 @@ impl Cable {
 
     /// Lays it.
     pub fn new() -> Self {
-        let (near, far) = (Namespace::new(), Namespace::new());
+        let (near, far) = (Arc::new(Namespace::new()), Arc::new(Namespace::new()));
         let there = far.path();
         let there = there.to_str().unwrap();
         near.ip(&["link", "add", "net0", "type", "veth", "peer", "name", "net0", "netns", there]);

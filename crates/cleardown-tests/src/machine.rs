@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cleardown_testkit::Namespace;
@@ -39,14 +40,16 @@ pub struct Machine {
     dir: TempDir,
     who: Who,
     /// Where its programs run, when links are not to change the real machine's network.
-    namespace: Option<Namespace>,
+    namespace: Option<Arc<Namespace>>,
+    /// Its instance is where it would be anyway, and not in the machine's folder.
+    at_home: bool,
 }
 
 impl Machine {
     /// A fresh one.
     pub fn new(who: Who) -> Machine {
         let dir = tempfile::Builder::new().prefix("cdt-").tempdir().unwrap();
-        let machine = Machine { dir, who, namespace: None };
+        let machine = Machine { dir, who, namespace: None, at_home: false };
         machine.own(machine.dir.path());
         fs::set_permissions(machine.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         for name in ["run", "config", "state", "home", "home/.ssh", "mnt"] {
@@ -59,8 +62,14 @@ impl Machine {
     }
 
     /// The same machine with a network of its own.
-    pub fn in_namespace(mut self, namespace: Namespace) -> Machine {
-        self.namespace = Some(namespace);
+    pub fn in_namespace(mut self, namespace: impl Into<Arc<Namespace>>) -> Machine {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// The same machine with its instance where it would be without any wish: the namespace has a `/run` of its own.
+    pub fn at_home(mut self) -> Machine {
+        self.at_home = true;
         self
     }
 
@@ -102,22 +111,34 @@ impl Machine {
 
     /// Any program, as the user and in his surroundings.
     pub fn program(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = match &self.namespace {
-            Some(namespace) => namespace.command(program),
-            None => Command::new(program),
+        let mut command = match (&self.namespace, self.who) {
+            (None, _) => Command::new(program),
+            (Some(namespace), Who::Root) => namespace.command(program),
+            // Only root may go there.
+            (Some(namespace), Who::User) => {
+                let mut command = namespace.command("/usr/bin/setpriv");
+                let id = self.who.uid();
+                command.args([&format!("--reuid={id}"), &format!("--regid={id}"), "--clear-groups"]);
+                command.arg(program);
+                command
+            }
         };
         command.env_clear().current_dir(self.path("home"));
         command
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("LANG", "C.UTF-8")
             .env("HOME", self.path("home"));
-        command.env("CLEARDOWN_RUNTIME_DIR", self.path("run"));
+        match (self.at_home, self.who) {
+            (false, _) => command.env("CLEARDOWN_RUNTIME_DIR", self.path("run")),
+            (true, Who::User) => command.env("XDG_RUNTIME_DIR", format!("/run/user/{}", self.who.uid())),
+            (true, Who::Root) => &mut command,
+        };
         command.env("CLEARDOWN_CONFIG_DIR", self.path("config"));
         command.env("CLEARDOWN_STATE_DIR", self.path("state"));
         if let Some(log) = std::env::var_os("CLEARDOWN_LOG") {
             command.env("CLEARDOWN_LOG", log);
         }
-        if self.who == Who::User {
+        if self.who == Who::User && self.namespace.is_none() {
             command.uid(self.who.uid()).gid(self.who.uid());
         }
         command

@@ -43,6 +43,12 @@ impl Exchange {
     }
 
     pub(crate) fn start_peer(&mut self) {
+        self.start_peer_with(&[]);
+    }
+
+    /// A peer in place of the present one, with more arguments.
+    pub(crate) fn start_peer_with(&mut self, more: &[&str]) {
+        self.peer = None;
         let _ = std::fs::remove_file(self.line());
         let (reader, mut writer) = std::io::pipe().unwrap();
         std::io::Write::write_all(&mut writer, b"tiger\n").unwrap();
@@ -52,7 +58,7 @@ impl Exchange {
         rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::empty()).unwrap();
         let descriptor = descriptor.to_string();
         command.arg("ppp-peer").arg("--listen").arg(self.line());
-        command.args(["--user", "eve", "--password-fd", &descriptor]);
+        command.args(["--user", "eve", "--password-fd", &descriptor]).args(more);
         self.peer = Some(Running::start(command));
         drop(reader);
         eventually("the peer listens", || self.line().exists());

@@ -4,7 +4,11 @@
 
 mod ending;
 mod exchange;
+mod interrupted;
 mod making;
 mod modems;
 mod pppd;
+mod shares;
 mod surviving;
+mod telephone;
+mod wireguard;

@@ -1,6 +1,6 @@
 //! Dialling, listing, using.
 
-use cleardown_tests::{Running, eventually, needs_root};
+use cleardown_tests::{Running, eventually, needs_root, programs_folder};
 use rustix::process::Signal;
 
 use crate::exchange::{Exchange, PEER};
@@ -36,6 +36,30 @@ fn a_wrong_password_is_said_so_and_leaves_nothing() {
     answer.says("691");
     exchange.nothing_is_left();
     exchange.machine.file("password", "tiger\n");
+    exchange.dial();
+    exchange.end_proven();
+}
+
+#[test]
+fn an_expired_password_is_changed_on_the_way() {
+    needs_root!();
+    let mut exchange = Exchange::new(&[]);
+    exchange.start_peer_with(&["--expired", "yes"]);
+    exchange.try_dial().exits(7).says("648");
+    exchange.nothing_is_left();
+    let (old, new) = (exchange.machine.path("password"), exchange.machine.file("new", "lion\n"));
+    let cleardown = programs_folder().join("cleardown");
+    let dial = format!(
+        "{} dial office --password-file {} --new-password-fd 3 3<{}",
+        cleardown.display(),
+        old.display(),
+        new.display()
+    );
+    exchange.machine.script(&dial).answer().ok().says("changing the password");
+    assert!(exchange.reaches_peer());
+    exchange.end_proven();
+    exchange.try_dial().exits(7).says("691");
+    exchange.machine.file("password", "lion\n");
     exchange.dial();
     exchange.end_proven();
 }

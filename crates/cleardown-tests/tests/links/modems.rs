@@ -1,60 +1,11 @@
 //! Links over a modem, which has to be at rest whatever happens.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::time::Duration;
 
-use cleardown_testkit::hayes::{CallResult, Hayes, Modem};
+use cleardown_testkit::hayes::{CallResult, Modem};
 use cleardown_tests::{eventually, kill, needs_root};
 
-use crate::exchange::Exchange;
-
-/// A modem, whose calls the exchange's peer answers.
-struct Telephone {
-    exchange: Exchange,
-    modem: Hayes,
-}
-
-impl Telephone {
-    fn new() -> Telephone {
-        let modem = Hayes::start(Modem::default()).unwrap();
-        let exchange = Exchange::new(&[]);
-        let entry = format!(
-            "name = \"office\"\nuser = \"eve\"\n[device]\ntype = \"modem\"\nport = \"{}\"\nnumber = \"555-1234\"\n",
-            modem.port().display()
-        );
-        exchange.machine.file("config/phonebook/office.toml", entry);
-        Telephone { exchange, modem }
-    }
-
-    /// Dials, and puts the call through.
-    fn dial(&self) {
-        let args = self.exchange.dial_args();
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let dialling = self.exchange.machine.start(&args);
-        put_through(self.modem.call(Duration::from_secs(30)).expect("a call"), self.exchange.line());
-        dialling.answer().ok();
-    }
-}
-
-/// Joins a call with the peer's line, both ways, until one of them ends.
-fn put_through(call: UnixStream, line: PathBuf) {
-    let line = UnixStream::connect(line).unwrap();
-    for (mut from, mut to) in [(call.try_clone().unwrap(), line.try_clone().unwrap()), (line, call)] {
-        std::thread::spawn(move || {
-            let mut octets = [0; 4096];
-            while let Ok(length @ 1..) = from.read(&mut octets) {
-                if to.write_all(&octets[..length]).is_err() {
-                    break;
-                }
-            }
-            let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-        });
-    }
-}
+use crate::telephone::Telephone;
 
 #[test]
 fn a_modem_is_dialled_used_and_answers_again() {
@@ -79,6 +30,33 @@ fn a_busy_line_is_said_so_and_the_modem_is_at_rest() {
     let answer = telephone.exchange.try_dial();
     assert_ne!(answer.code, 0);
     answer.says("676");
+    assert!(telephone.modem.is_at_rest(), "{:?}", telephone.modem.history());
+    telephone.exchange.nothing_is_left();
+}
+
+#[test]
+fn a_busy_line_is_dialled_again_after_a_pause() {
+    needs_root!();
+    let telephone = Telephone::with("[dialling]\nredial_attempts = 2\nredial_pause_seconds = 2\n");
+    telephone.modem.behave(Modem { result: CallResult::Busy, ..Modem::default() });
+    let dialling = telephone.start();
+    eventually("it pauses", || {
+        telephone.exchange.connection().is_some_and(|c| c["link"]["state"] == "disconnected")
+    });
+    assert!(telephone.modem.is_at_rest(), "{:?}", telephone.modem.history());
+    telephone.modem.behave(Modem::default());
+    telephone.put_through(&[]);
+    dialling.answer().ok();
+    telephone.exchange.end_proven();
+}
+
+#[test]
+fn a_link_that_nobody_uses_is_ended_and_its_modem_at_rest() {
+    needs_root!();
+    let telephone = Telephone::with("[dialling]\nidle_disconnect_seconds = 1\n");
+    telephone.dial();
+    eventually("the link is over", || !telephone.exchange.is_listed());
+    telephone.exchange.machine.run(&["status", "office"]).says("828");
     assert!(telephone.modem.is_at_rest(), "{:?}", telephone.modem.history());
     telephone.exchange.nothing_is_left();
 }
