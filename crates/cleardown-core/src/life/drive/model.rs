@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use stateright::{Checker, Model, Property};
+use stateright::{Model, Property};
 
 use super::{
     Action, Caller, Done, Draining, Drive, Event, Found, Opening, Round, State, Step, Time, Unmount,
 };
 use crate::error::{Error, ErrorKind};
+use crate::life::small_world::{Asking, Call, CallerMove, Callers, check, rank};
 use crate::request::Verb;
 use crate::view::{Holder, HolderKind, Loss};
 
@@ -39,9 +40,7 @@ struct World {
     dirty: bool,
     /// Questions to worker (in order), kernel (in order) and scanner that have no answer yet.
     asked: Vec<Ask>,
-    /// Two callers of the model, and the one of [`World::course`].
-    callers: [Call; 3],
-    opener: Asking,
+    callers: Callers<Verb>,
     /// A caller wanted force: then loss is allowed.
     loss_allowed: bool,
     /// Daemon and worker died together, and with them what was dirty; nobody can name it any more.
@@ -49,19 +48,6 @@ struct World {
     faults: u8,
     /// The first broken promise.
     broken: Option<&'static str>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Call {
-    verb: Verb,
-    state: Asking,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Asking {
-    Not,
-    Waiting,
-    Done,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -134,12 +120,7 @@ impl World {
             holder: false,
             dirty: false,
             asked: Vec::new(),
-            callers: [
-                Call { verb: verbs.0, state: Asking::Not },
-                Call { verb: verbs.1, state: Asking::Not },
-                Call { verb: Verb::Wait, state: Asking::Not },
-            ],
-            opener: Asking::Waiting,
+            callers: Callers::new(verbs, Verb::Wait),
             loss_allowed: false,
             destroyed: false,
             faults,
@@ -212,9 +193,7 @@ impl World {
     }
 
     fn report(&mut self, caller: Caller, result: &Result<Done, Error>) {
-        let asking =
-            if caller == OPENER { &mut self.opener } else { &mut self.callers[caller.0 as usize - 1].state };
-        let waited = std::mem::replace(asking, Asking::Done) == Asking::Waiting;
+        let waited = self.callers.answered(caller.0);
         self.promise(waited, "one answer for each caller");
         match result {
             Ok(Done::Opened) => {
@@ -373,7 +352,7 @@ impl World {
             Move::Answer(n, well) => self.answer(n, well)?,
             Move::Tick => self.tell(Event::Tick),
             Move::Call(n) => {
-                let Call { verb, state } = &mut self.callers[n];
+                let Call { wish: verb, state } = &mut self.callers.calls[n];
                 *state = Asking::Waiting;
                 let verb = *verb;
                 self.loss_allowed |= verb == Verb::Force;
@@ -381,11 +360,11 @@ impl World {
                 self.tell(Event::End { caller: Caller(n as u64 + 1), verb, deadline });
             }
             Move::Hangup(n) => {
-                self.callers[n].state = Asking::Done;
+                self.callers.calls[n].state = Asking::Done;
                 self.tell(Event::CallerGone(Caller(n as u64 + 1)));
             }
             Move::CancelOpen => {
-                self.opener = Asking::Done;
+                self.callers.opener = Asking::Done;
                 self.tell(Event::CallerGone(OPENER));
             }
             Move::Hold(on) => {
@@ -444,12 +423,7 @@ impl World {
                 _ => {}
             }
         }
-        for call in &mut self.callers {
-            if call.state == Asking::Waiting {
-                call.state = Asking::Done;
-            }
-        }
-        self.opener = Asking::Done;
+        self.callers.cut_off();
         if !self.worker {
             self.kernel_closes();
             self.destroyed |= std::mem::take(&mut self.dirty);
@@ -496,7 +470,7 @@ impl World {
         }
         let deadline = (verb != Verb::Wait).then_some(Duration::from_secs(30));
         world.loss_allowed |= verb == Verb::Force;
-        world.callers[2] = Call { verb, state: Asking::Waiting };
+        world.callers.calls[2] = Call { wish: verb, state: Asking::Waiting };
         world.tell(Event::End { caller: Caller(3), verb, deadline });
         for _ in 0..200 {
             let answerable = (0..world.asked.len()).find(|n| {
@@ -523,7 +497,7 @@ impl World {
 }
 
 impl Drive {
-    /// Times become small numbers in the same order, so that the states of the world are finitely many.
+    /// See [`rank`].
     fn compress_times(&mut self, now: Time) {
         let waiters = self.enders.iter_mut().chain(&mut self.opener);
         let mut times: Vec<&mut Time> = Vec::new();
@@ -532,13 +506,7 @@ impl Drive {
             times.extend(&mut waiter.deadline);
         }
         times.extend(&mut self.limit);
-        let mut sorted: Vec<Time> = times.iter().map(|t| **t).filter(|t| *t > now).collect();
-        sorted.sort_unstable();
-        sorted.dedup();
-        for time in times {
-            let rank = sorted.iter().position(|t| t == time).map_or(0, |n| n as u64 + 1);
-            *time = Duration::from_secs(10 * rank);
-        }
+        rank(times, now);
         self.since = Time::ZERO;
         self.attempts = self.attempts.min(1);
     }
@@ -596,16 +564,11 @@ impl Model for Small {
         if drive.wake_at().is_some() {
             moves.push(Move::Tick);
         }
-        for (n, call) in world.callers.iter().enumerate().take(2) {
-            match call.state {
-                Asking::Not => moves.push(Move::Call(n)),
-                Asking::Waiting => moves.push(Move::Hangup(n)),
-                Asking::Done => {}
-            }
-        }
-        if world.opener == Asking::Waiting {
-            moves.push(Move::CancelOpen);
-        }
+        moves.extend(world.callers.moves().map(|step| match step {
+            CallerMove::Ask(n) => Move::Call(n),
+            CallerMove::Leave(n) => Move::Hangup(n),
+            CallerMove::OpenerLeaves => Move::CancelOpen,
+        }));
         let in_use = world.kernel && world.serves && drive.was_connected;
         if world.holder {
             moves.push(Move::Hold(false));
@@ -657,14 +620,14 @@ impl Model for Small {
                     return true;
                 }
                 let end = world.course(Verb::Force, false);
-                end.over() && end.clean() && end.all_answered() && end.broken.is_none()
+                end.over() && end.clean() && end.callers.all_answered() && end.broken.is_none()
             }),
             Property::always("waiting ends it without loss when the world is healthy", |_, world: &World| {
                 if world.clean() {
                     return true;
                 }
                 let end = world.course(Verb::Wait, true);
-                end.over() && end.clean() && end.all_answered() && end.broken.is_none()
+                end.over() && end.clean() && end.callers.all_answered() && end.broken.is_none()
             }),
             Property::sometimes("a proven end", |_, world: &World| {
                 world.clean() && world.over() && !world.session
@@ -686,41 +649,24 @@ impl Model for Small {
     }
 }
 
-impl World {
-    fn all_answered(&self) -> bool {
-        self.opener != Asking::Waiting && self.callers.iter().all(|c| c.state != Asking::Waiting)
-    }
-}
-
-fn check(has_mount: bool, faults: u8, verbs: Vec<(Verb, Verb)>) {
-    let checker = Small { faults, has_mount, verbs }.checker().threads(2).spawn_bfs().join();
-    println!("{} states", checker.unique_state_count());
-    for (name, path) in checker.discoveries() {
-        if checker.discovery_classification(name).to_string() == "counterexample" {
-            let mut story = String::new();
-            let mut last = None;
-            for (world, step) in path.into_vec() {
-                let state = world.drive.as_ref().map(Drive::state);
-                story += &format!("{state:?} {:?}\n  {step:?}\n", world.asked);
-                last = Some(world);
-            }
-            panic!("{name}:\n{story}{last:#?}");
-        }
-    }
+fn explore(has_mount: bool, faults: u8, verbs: Vec<(Verb, Verb)>) {
+    check(Small { faults, has_mount, verbs }, |world| {
+        format!("{:?} {:?}", world.drive.as_ref().map(Drive::state), world.asked)
+    });
 }
 
 #[test]
 fn every_pair_of_verbs_with_a_fault_at_any_step() {
     let pairs = VERBS.iter().enumerate().flat_map(|(n, a)| VERBS[n..].iter().map(|b| (*a, *b))).collect();
-    check(true, 1, pairs);
+    explore(true, 1, pairs);
 }
 
 #[test]
 fn two_faults_at_any_step() {
-    check(true, 2, vec![(Verb::Refuse, Verb::Force)]);
+    explore(true, 2, vec![(Verb::Refuse, Verb::Force)]);
 }
 
 #[test]
 fn deviceless_connections_with_two_faults() {
-    check(false, 2, vec![(Verb::Wait, Verb::Force), (Verb::Refuse, Verb::Detach)]);
+    explore(false, 2, vec![(Verb::Wait, Verb::Force), (Verb::Refuse, Verb::Detach)]);
 }

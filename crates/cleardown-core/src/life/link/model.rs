@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use stateright::{Checker, Model, Property};
+use stateright::{Model, Property};
 
 use super::{Action, Caller, Done, Event, Found, LineEnd, Link, NetworkEnd, Plan, State, Step, Time};
 use crate::code::Code;
 use crate::error::{Error, ErrorKind};
+use crate::life::small_world::{Asking, Call, CallerMove, Callers, check, rank};
 use crate::link::RasState;
 
 const OPENER: Caller = Caller(0);
@@ -35,9 +36,7 @@ struct World {
     network: bool,
     /// Questions to worker (in order) and kernel (in order), and news that the daemon has not heard of yet.
     asked: Vec<Ask>,
-    opener: Asking,
-    /// Two callers of the model, and the one of [`World::course`].
-    callers: [Call; 3],
+    callers: Callers<Wish>,
     faults: u8,
     /// The first broken promise.
     broken: Option<&'static str>,
@@ -48,19 +47,6 @@ enum Wish {
     Dial,
     HangUp,
     End,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Call {
-    wish: Wish,
-    state: Asking,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Asking {
-    Not,
-    Waiting,
-    Done,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -114,7 +100,6 @@ fn error() -> Error {
 
 impl World {
     fn new(has_device: bool, wishes: (Wish, Wish), faults: u8) -> World {
-        let call = |wish| Call { wish, state: Asking::Not };
         let mut world = World {
             link: None,
             has_device,
@@ -127,8 +112,7 @@ impl World {
             deaf: false,
             network: false,
             asked: Vec::new(),
-            opener: Asking::Waiting,
-            callers: [call(wishes.0), call(wishes.1), call(Wish::End)],
+            callers: Callers::new(wishes, Wish::End),
             faults,
             broken: None,
         };
@@ -220,9 +204,7 @@ impl World {
     }
 
     fn report(&mut self, caller: Caller, result: &Result<Done, Error>) {
-        let asking =
-            if caller == OPENER { &mut self.opener } else { &mut self.callers[caller.0 as usize - 1].state };
-        let waited = std::mem::replace(asking, Asking::Done) == Asking::Waiting;
+        let waited = self.callers.answered(caller.0);
         self.promise(waited, "one answer for each caller");
         match result {
             Ok(Done::Dialled) => {
@@ -318,11 +300,11 @@ impl World {
             Move::Tick => self.tell(Event::Tick),
             Move::Call(n) => self.call(n),
             Move::Gone(n) => {
-                self.callers[n].state = Asking::Done;
+                self.callers.calls[n].state = Asking::Done;
                 self.tell(Event::CallerGone(Caller(n as u64 + 1)));
             }
             Move::CancelOpen => {
-                self.opener = Asking::Done;
+                self.callers.opener = Asking::Done;
                 self.tell(Event::CallerGone(OPENER));
             }
             Move::Idle => {
@@ -354,10 +336,10 @@ impl World {
     }
 
     fn call(&mut self, n: usize) {
-        self.callers[n].state = Asking::Waiting;
+        self.callers.calls[n].state = Asking::Waiting;
         let caller = Caller(n as u64 + 1);
         let deadline = Duration::from_secs(30);
-        self.tell(match self.callers[n].wish {
+        self.tell(match self.callers.calls[n].wish {
             Wish::Dial => Event::Dial(caller),
             Wish::HangUp => Event::HangUp { caller, deadline },
             Wish::End => Event::End { caller, deadline },
@@ -380,12 +362,7 @@ impl World {
                 _ => {}
             }
         }
-        for call in &mut self.callers {
-            if call.state == Asking::Waiting {
-                call.state = Asking::Done;
-            }
-        }
-        self.opener = Asking::Done;
+        self.callers.cut_off();
         Some(())
     }
 
@@ -434,7 +411,7 @@ impl World {
             world.daemon_starts();
         }
         if world.link.is_some() && !world.over() {
-            world.callers[2] = Call { wish: Wish::End, state: Asking::Not };
+            world.callers.calls[2] = Call { wish: Wish::End, state: Asking::Not };
             world.call(2);
         }
         for _ in 0..100 {
@@ -451,11 +428,7 @@ impl World {
         world
     }
 
-    fn all_answered(&self) -> bool {
-        self.opener != Asking::Waiting && self.callers.iter().all(|c| c.state != Asking::Waiting)
-    }
-
-    /// Times become small numbers in the same order, so that the states of the world are finitely many.
+    /// See [`rank`].
     fn compress_times(&mut self, now: Time) {
         let Some(link) = &mut self.link else { return };
         let mut times: Vec<&mut Time> = Vec::new();
@@ -464,13 +437,7 @@ impl World {
             times.extend(&mut waiter.deadline);
         }
         times.extend(&mut link.limit);
-        let mut sorted: Vec<Time> = times.iter().map(|t| **t).filter(|t| *t > now).collect();
-        sorted.sort_unstable();
-        sorted.dedup();
-        for time in times {
-            let rank = sorted.iter().position(|t| t == time).map_or(0, |n| n as u64 + 1);
-            *time = Duration::from_secs(10 * rank);
-        }
+        rank(times, now);
         link.since = Time::ZERO;
     }
 }
@@ -502,16 +469,11 @@ impl Model for Small {
         if link.wake_at().is_some() {
             moves.push(Move::Tick);
         }
-        for (n, call) in world.callers.iter().enumerate().take(2) {
-            match call.state {
-                Asking::Not => moves.push(Move::Call(n)),
-                Asking::Waiting => moves.push(Move::Gone(n)),
-                Asking::Done => {}
-            }
-        }
-        if world.opener == Asking::Waiting {
-            moves.push(Move::CancelOpen);
-        }
+        moves.extend(world.callers.moves().map(|step| match step {
+            CallerMove::Ask(n) => Move::Call(n),
+            CallerMove::Leave(n) => Move::Gone(n),
+            CallerMove::OpenerLeaves => Move::CancelOpen,
+        }));
         if world.faults == 0 {
             return;
         }
@@ -549,7 +511,9 @@ impl Model for Small {
             Property::always("every state has a way out", |_, world: &World| {
                 let end = world.course();
                 let gone = end.link.is_none() && end.journal.is_none();
-                (gone || (end.over() && end.nothing_is_left())) && end.all_answered() && end.broken.is_none()
+                (gone || (end.over() && end.nothing_is_left()))
+                    && end.callers.all_answered()
+                    && end.broken.is_none()
             }),
             Property::sometimes("a connected link", |_, world: &World| is(world, State::Connected)),
             Property::sometimes("a pause before the next attempt", |_, world: &World| {
@@ -568,21 +532,10 @@ fn is(world: &World, state: State) -> bool {
     world.link.as_ref().is_some_and(|link| link.state() == state)
 }
 
-fn check(has_device: bool, faults: u8, wishes: Vec<(Wish, Wish)>) {
-    let checker = Small { faults, has_device, wishes }.checker().threads(2).spawn_bfs().join();
-    println!("{} states", checker.unique_state_count());
-    for (name, path) in checker.discoveries() {
-        if checker.discovery_classification(name).to_string() == "counterexample" {
-            let mut story = String::new();
-            let mut last = None;
-            for (world, step) in path.into_vec() {
-                let state = world.link.as_ref().map(Link::state);
-                story += &format!("{state:?} {:?}\n  {step:?}\n", world.asked);
-                last = Some(world);
-            }
-            panic!("{name}:\n{story}{last:#?}");
-        }
-    }
+fn explore(has_device: bool, faults: u8, wishes: Vec<(Wish, Wish)>) {
+    check(Small { faults, has_device, wishes }, |world| {
+        format!("{:?} {:?}", world.link.as_ref().map(Link::state), world.asked)
+    });
 }
 
 const PAIRS: [(Wish, Wish); 6] = [
@@ -596,11 +549,11 @@ const PAIRS: [(Wish, Wish); 6] = [
 
 #[test]
 fn every_pair_of_callers_with_a_fault_at_any_step() {
-    check(true, 1, PAIRS.to_vec());
-    check(false, 1, PAIRS.to_vec());
+    explore(true, 1, PAIRS.to_vec());
+    explore(false, 1, PAIRS.to_vec());
 }
 
 #[test]
 fn two_faults_at_any_step() {
-    check(true, 2, vec![(Wish::Dial, Wish::HangUp), (Wish::HangUp, Wish::End)]);
+    explore(true, 2, vec![(Wish::Dial, Wish::HangUp), (Wish::HangUp, Wish::End)]);
 }
