@@ -18,6 +18,10 @@ mod session;
 mod types;
 mod wake;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use parse::read as read_request;
+
 pub use counters::Counters;
 pub use dir::DirBuffer;
 pub use init::{Config, Negotiated};

@@ -4,8 +4,8 @@
 pub(crate) mod create;
 pub(crate) mod directory;
 pub(crate) mod frame;
-#[cfg(test)]
-mod hostile;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 pub(crate) mod info;
 pub(crate) mod ioctl;
 pub(crate) mod request;
