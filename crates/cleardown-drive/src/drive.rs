@@ -219,9 +219,10 @@ impl Inner {
     /// Takes over from an earlier worker: its handles, and the data that it had not yet written.
     fn resume(self: &Arc<Self>) {
         let handles: Vec<_> = self.table.lock().handles.iter().map(|(fh, open)| (*fh, *open)).collect();
-        for (fh, (node, flags)) in handles {
-            self.adopt_handle(fh, node, flags);
+        for (fh, handle) in handles {
+            self.adopt_handle(fh, handle);
         }
+        self.adopt_locks();
         let mut files = HashMap::new();
         for record in self.arena.shared.replay() {
             let file = match self.file_of(record.node) {

@@ -140,7 +140,7 @@ impl Inner {
                 file.live.lock().iter().for_each(|remote| remote.set_lease(Lease::default()));
                 self.kernel.tell(Tell::Data(file.node));
             }
-            self.relock(&file);
+            self.relock(file.clone());
             self.pump(&file);
         }
         self.server.send_replace(ServerState::Connected);

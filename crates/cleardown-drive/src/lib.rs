@@ -31,5 +31,8 @@ mod status;
 mod writer;
 
 pub use arena::Arena;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use arena::read_entries;
 pub use drive::{Drive, Options, Start};
 pub use status::{Drained, DriveStatus, Pending, ServerState, Unwritten};

@@ -11,7 +11,10 @@ use tokio::sync::Notify;
 /// A lock and whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
+    /// The kernel's number for the owner, the same for as long as the mount lives.
     pub(crate) owner: u64,
+    /// The handle that it was taken through.
+    pub(crate) fh: u64,
     /// flock and fcntl locks do not see each other.
     pub(crate) flock: bool,
     pub(crate) lock: Lock,
@@ -34,29 +37,27 @@ impl LockTable {
     /// Takes (or, with [`LockType::Unlock`], gives back) a lock; false when another is in the way.
     pub(crate) fn take(&self, want: Held) -> bool {
         let mut held = self.held.lock();
-        if want.lock.kind != LockType::Unlock && held.iter().any(|other| other.conflicts(&want)) {
-            return false;
+        let free = want.lock.kind == LockType::Unlock || !held.iter().any(|other| other.conflicts(&want));
+        if free {
+            put(&mut held, want);
         }
-        let mut kept = Vec::with_capacity(held.len() + 1);
-        for other in held.drain(..) {
-            if other.owner != want.owner || other.flock != want.flock || !other.overlaps(&want) {
-                kept.push(other);
-                continue;
-            }
-            if other.lock.start < want.lock.start {
-                kept.push(Held { lock: Lock { end: want.lock.start - 1, ..other.lock }, ..other });
-            }
-            if other.lock.end > want.lock.end {
-                kept.push(Held { lock: Lock { start: want.lock.end + 1, ..other.lock }, ..other });
-            }
-        }
-        if want.lock.kind != LockType::Unlock {
-            kept.push(want);
-        }
-        *held = kept;
         drop(held);
         self.freed.notify_waiters();
-        true
+        free
+    }
+
+    /// Notes what an earlier worker was granted.
+    pub(crate) fn adopt(&self, granted: Vec<Held>) {
+        *self.held.lock() = granted;
+    }
+
+    /// Makes what an owner holds in the range of `of` what it was before.
+    pub(crate) fn restore(&self, of: Held, before: &[Held]) {
+        let mut held = self.held.lock();
+        put(&mut held, of.unlocked());
+        before.iter().for_each(|before| put(&mut held, *before));
+        drop(held);
+        self.freed.notify_waiters();
     }
 
     /// All that are held.
@@ -70,7 +71,32 @@ impl LockTable {
     }
 }
 
+/// Puts a lock in the place of what its owner has in its range; an unlock leaves nothing there.
+pub(crate) fn put(held: &mut Vec<Held>, want: Held) {
+    let mut kept = Vec::with_capacity(held.len() + 1);
+    for other in held.drain(..) {
+        if other.owner != want.owner || other.flock != want.flock || !other.overlaps(&want) {
+            kept.push(other);
+            continue;
+        }
+        if other.lock.start < want.lock.start {
+            kept.push(Held { lock: Lock { end: want.lock.start - 1, ..other.lock }, ..other });
+        }
+        if other.lock.end > want.lock.end {
+            kept.push(Held { lock: Lock { start: want.lock.end + 1, ..other.lock }, ..other });
+        }
+    }
+    if want.lock.kind != LockType::Unlock {
+        kept.push(want);
+    }
+    *held = kept;
+}
+
 impl Held {
+    /// The request that gives it back.
+    pub(crate) fn unlocked(self) -> Held {
+        Held { lock: Lock { kind: LockType::Unlock, ..self.lock }, ..self }
+    }
     fn overlaps(&self, other: &Held) -> bool {
         self.lock.start <= other.lock.end && other.lock.start <= self.lock.end
     }
@@ -87,7 +113,7 @@ mod tests {
     use super::*;
 
     fn lock(owner: u64, start: u64, end: u64, kind: LockType) -> Held {
-        Held { owner, flock: false, lock: Lock { start, end, kind, pid: 1 } }
+        Held { owner, fh: owner, flock: false, lock: Lock { start, end, kind, pid: 1 } }
     }
 
     #[test]
@@ -99,6 +125,18 @@ mod tests {
         assert!(table.take(lock(2, 50, 60, LockType::Read)));
         assert!(!table.take(lock(2, 49, 60, LockType::Read)));
         assert_eq!(table.of(1, false).len(), 2);
+    }
+
+    #[test]
+    fn a_lock_that_is_not_granted_leaves_what_was_there() {
+        let table = LockTable::default();
+        assert!(table.take(lock(1, 0, 9, LockType::Read)));
+        let before = table.of(1, false);
+        assert!(table.take(lock(1, 5, 20, LockType::Write)));
+        table.restore(lock(1, 5, 20, LockType::Write), &before);
+        assert!(table.take(lock(2, 0, 4, LockType::Read)));
+        assert!(!table.take(lock(2, 5, 9, LockType::Write)));
+        assert!(table.take(lock(2, 10, 20, LockType::Write)));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::arena::{Entry, Journal, Shared};
 use crate::attrs::TTL;
 use crate::dirs::DirCache;
 use crate::file::FileState;
+use crate::locks::{Held, put};
 
 pub(crate) const ROOT: u64 = 1;
 
@@ -49,6 +50,16 @@ pub(crate) struct Node {
     pub(crate) cache: DirCache,
 }
 
+/// An open handle, as it is journalled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Handle {
+    pub(crate) node: u64,
+    /// Of open(2).
+    pub(crate) flags: i32,
+    /// A lock was lost that its user relied on.
+    pub(crate) lost: bool,
+}
+
 /// All nodes.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -59,7 +70,9 @@ pub(crate) struct Table {
     arena: Arc<Shared>,
     journal: Journal,
     /// Open handles, for the journal.
-    pub(crate) handles: HashMap<u64, (u64, i32)>,
+    pub(crate) handles: HashMap<u64, Handle>,
+    /// What an earlier worker's applications had locked, by node; taken once.
+    pub(crate) left_locked: HashMap<u64, Vec<Held>>,
     /// Files that turned out to be changed by others, for the kernel to be told.
     pub(crate) foreign: Vec<u64>,
 }
@@ -76,12 +89,17 @@ impl Table {
             arena,
             journal,
             handles: HashMap::new(),
+            left_locked: HashMap::new(),
             foreign: Vec::new(),
         };
         table.nodes.insert(ROOT, Node::new(0, true));
         for entry in entries {
             table.replay(entry);
         }
+        // What a closed handle has locked nobody holds any more.
+        let handles = &table.handles;
+        table.left_locked.values_mut().for_each(|held| held.retain(|held| handles.contains_key(&held.fh)));
+        table.left_locked.retain(|_, held| !held.is_empty());
         table
     }
 
@@ -106,8 +124,11 @@ impl Table {
                     self.by_file_id.remove(&gone.file_id);
                 }
             }
-            Entry::Open { fh, node, flags } => drop(self.handles.insert(fh, (node, flags))),
+            Entry::Open { fh, node, flags, lost } => {
+                self.handles.insert(fh, Handle { node, flags, lost });
+            }
             Entry::Close { fh } => drop(self.handles.remove(&fh)),
+            Entry::Lock { node, held } => put(self.left_locked.entry(node).or_default(), held),
         }
     }
 
@@ -125,12 +146,12 @@ impl Table {
                 dir: node.dir,
             })
         });
-        let opens = self.handles.iter().map(|(fh, (node, flags))| Entry::Open {
-            fh: *fh,
-            node: *node,
-            flags: *flags,
+        let opens = self.handles.iter().map(|(fh, handle)| handle.entry(*fh));
+        let locks = self.nodes.iter().flat_map(|(number, node)| {
+            let held = node.file.as_ref().map(|file| file.locks.all()).unwrap_or_default();
+            held.into_iter().map(|held| Entry::Lock { node: *number, held })
         });
-        self.journal.rewrite(names.chain(opens));
+        self.journal.rewrite(names.chain(opens).chain(locks));
     }
 
     /// How a name is found: names that the server takes for one have one key.
@@ -365,14 +386,34 @@ impl Table {
     }
 
     pub(crate) fn opened(&mut self, fh: u64, node: u64, flags: i32) {
-        self.handles.insert(fh, (node, flags));
-        self.log(&Entry::Open { fh, node, flags });
+        let handle = Handle { node, flags, lost: false };
+        self.handles.insert(fh, handle);
+        self.log(&handle.entry(fh));
+    }
+
+    /// What was done through this handle relied on a lock that is lost.
+    pub(crate) fn lock_lost(&mut self, fh: u64) {
+        let Some(handle) = self.handles.get_mut(&fh) else { return };
+        handle.lost = true;
+        let entry = handle.entry(fh);
+        self.log(&entry);
+    }
+
+    /// A lock was granted, or given back.
+    pub(crate) fn locked(&mut self, node: u64, held: Held) {
+        self.log(&Entry::Lock { node, held });
     }
 
     pub(crate) fn closed(&mut self, fh: u64) {
         if self.handles.remove(&fh).is_some() {
             self.log(&Entry::Close { fh });
         }
+    }
+}
+
+impl Handle {
+    fn entry(&self, fh: u64) -> Entry {
+        Entry::Open { fh, node: self.node, flags: self.flags, lost: self.lost }
     }
 }
 

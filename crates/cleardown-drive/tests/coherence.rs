@@ -19,6 +19,39 @@ fn path(text: &str) -> SharePath {
     SharePath::parse(text.as_bytes()).unwrap()
 }
 
+#[test]
+fn an_append_goes_behind_what_another_client_has_appended() {
+    for without in [Capabilities::empty(), Capabilities::LEASES | Capabilities::CHANGE_NOTIFY] {
+        let share = MemoryShare::new();
+        share.without(without);
+        let (mount, other) = (Mount::new(&share), share.second_client());
+        let mut log = OpenOptions::new().append(true).create(true).open(mount.join("log")).unwrap();
+        let how = OpenHow { access: Access::WRITE, disposition: Disposition::Open, mode: 0, lease: false };
+        let theirs = mount.block_on(other.open(&path("log"), how)).unwrap().file;
+        for _ in 0..3 {
+            log.write_all(b"ours\n").unwrap();
+            mount.block_on(theirs.append(Bytes::from_static(b"theirs\n"))).unwrap();
+        }
+        log.write_all(&[b'.'; 3 << 20]).unwrap();
+        let all = [b"ours\ntheirs\n".repeat(3), vec![b'.'; 3 << 20]].concat();
+        assert!(fs::read(mount.join("log")).unwrap() == all);
+        assert!(support::on_server(&mount, &share, "log") == all);
+    }
+}
+
+#[test]
+fn an_append_whose_answer_was_lost_is_there_once() {
+    let share = MemoryShare::new();
+    share.without(Capabilities::LEASES);
+    let mount = Mount::new(&share);
+    let mut log = OpenOptions::new().append(true).create(true).open(mount.join("log")).unwrap();
+    log.write_all(b"one\n").unwrap();
+    share.faults().lose_answers(Op::Write, 1);
+    log.write_all(b"two\n").unwrap();
+    log.write_all(b"three\n").unwrap();
+    assert_eq!(support::on_server(&mount, &share, "log"), b"one\ntwo\nthree\n");
+}
+
 fn put(mount: &Mount, other: &Arc<MemoryShare>, name: &str, data: &'static [u8]) {
     mount.block_on(async {
         let how = OpenHow {

@@ -35,6 +35,8 @@ pub(crate) struct SftpFile {
     /// For reopening.
     flags: u32,
     held: Mutex<Held>,
+    /// A second handle, whose writes go to the end of the file.
+    appender: tokio::sync::Mutex<Option<Held>>,
     reopening: tokio::sync::Mutex<()>,
     closed: AtomicBool,
 }
@@ -52,6 +54,7 @@ impl SftpFile {
             session,
             flags: flags & (flag::READ | flag::WRITE),
             held: Mutex::new(Held { generation: link.generation, handle }),
+            appender: tokio::sync::Mutex::new(None),
             reopening: tokio::sync::Mutex::new(()),
             closed: AtomicBool::new(false),
         }
@@ -152,6 +155,32 @@ impl SftpFile {
         link.explain(answer, async |error| link.why_no_write(error, &path, wanted).await).await
     }
 
+    /// Appends piece after piece, so that they arrive in order; returns the size then.
+    async fn append_all(&self, link: &Link, data: &Bytes) -> Answer<u64> {
+        let mut appender = self.appender.lock().await;
+        let handle = match &*appender {
+            Some(held) if held.generation == link.generation => held.handle.clone(),
+            _ => {
+                let removed = || ShareError::server(libc::ESTALE, "the file was removed");
+                let path = link.path(&self.path().ok_or_else(removed)?);
+                let open = request(kind::OPEN).string(path).u32(flag::WRITE | flag::APPEND);
+                let handle = link.send(open.attrs(&Attrs::default())).await.and_then(expect_handle)?;
+                appender.insert(Held { generation: link.generation, handle }).handle.clone()
+            }
+        };
+        for start in (0..data.len()).step_by(link.write_len as usize) {
+            let body = data.slice(start..data.len().min(start + link.write_len as usize));
+            let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
+            // The server looks at the handle's flag and not at the offset.
+            let write = request(kind::WRITE).string(&handle).u64(0).u32(len);
+            let answer = link.send_data(write, body).await;
+            let path = self.path().unwrap_or_default();
+            link.explain(answer, async |error| link.why_no_write(error, &path, len.into()).await).await?;
+        }
+        let attrs = link.send(request(kind::FSTAT).string(&handle)).await.and_then(expect_attrs)?;
+        Ok(attr::from_wire(&attrs).size)
+    }
+
     fn writable(&self) -> ShareResult<()> {
         if self.session.config.read_only {
             return Err(ShareError::server(libc::EROFS, "the drive is read-only"));
@@ -165,9 +194,9 @@ impl Drop for SftpFile {
         if self.closed.load(Ordering::Relaxed) {
             return;
         }
-        if let Some(link) = self.session.link_now()
-            && let Some(handle) = self.handle_on(&link)
-        {
+        let Some(link) = self.session.link_now() else { return };
+        let appender = self.appender.get_mut().take().filter(|held| held.generation == link.generation);
+        for handle in self.handle_on(&link).into_iter().chain(appender.map(|held| held.handle)) {
             link.mux.close(&handle);
         }
     }
@@ -205,6 +234,12 @@ impl File for SftpFile {
         end.ok_or_else(|| ShareError::server(libc::EFBIG, "beyond the largest file"))?;
         let data = &data;
         self.session.call(Again::Yes, |link| async move { self.write_all(&link, offset, data).await }).await
+    }
+
+    async fn append(&self, data: Bytes) -> ShareResult<u64> {
+        self.writable()?;
+        let data = &data;
+        self.session.call(Again::No, |link| async move { self.append_all(&link, data).await }).await
     }
 
     async fn flush(&self) -> ShareResult<()> {
@@ -284,6 +319,12 @@ impl File for SftpFile {
         };
         if self.closed.load(Ordering::Relaxed) && !self.session.is_closed() {
             return Err(ShareError::server(libc::EBADF, "the file is closed already"));
+        }
+        let appender = self.appender.lock().await.take();
+        if let Some((link, held)) = self.session.link_now().zip(appender)
+            && link.generation == held.generation
+        {
+            link.mux.close(&held.handle);
         }
         let closed = self.session.call(Again::Yes, close).await;
         self.closed.store(true, Ordering::Relaxed);

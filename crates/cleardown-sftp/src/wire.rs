@@ -45,6 +45,7 @@ pub(crate) mod flag {
     #![allow(missing_docs)]
     pub(crate) const READ: u32 = 1;
     pub(crate) const WRITE: u32 = 2;
+    pub(crate) const APPEND: u32 = 4;
     pub(crate) const CREATE: u32 = 8;
     pub(crate) const TRUNCATE: u32 = 16;
     pub(crate) const EXCLUSIVE: u32 = 32;

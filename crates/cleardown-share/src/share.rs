@@ -252,6 +252,9 @@ pub trait File: Send + Sync + 'static {
     async fn read(&self, offset: u64, len: u32) -> ShareResult<Bytes>;
     /// Writes all of it; `Ok` when the server has acknowledged every byte. Large writes are split and pipelined.
     async fn write(&self, offset: u64, data: Bytes) -> ShareResult<()>;
+    /// Writes all of it at the end of the file, wherever other clients have moved that meanwhile; returns the file's size
+    /// then. After an error of the transport it is not known whether it was written.
+    async fn append(&self, data: Bytes) -> ShareResult<u64>;
     /// Makes what was written durable on the server (`fsync`).
     async fn flush(&self) -> ShareResult<()>;
     /// The attributes now.

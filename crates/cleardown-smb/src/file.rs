@@ -327,6 +327,11 @@ impl File for SmbFile {
         })
     }
 
+    async fn append(&self, data: Bytes) -> ShareResult<u64> {
+        self.0.core.may_write()?;
+        crate::append::append(self, data).await
+    }
+
     async fn flush(&self) -> ShareResult<()> {
         if !self.0.access.contains(Access::WRITE) {
             return Ok(()); // the server refuses it on a handle that cannot write, and there is nothing to flush

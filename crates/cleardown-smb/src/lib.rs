@@ -6,13 +6,13 @@
 //! what a drive is for.
 //!
 //! Known limits: names that differ in case only are one file; what is owned by whom is not shown; symbolic links need
-//! a server with reparse points (Samba 4.17 has none); a DFS link in the middle of a mapped folder answers `EREMOTE`
-//! (mapping the link itself works); byte-range locks are enforced by the server, not advisory.
+//! a server with reparse points (Samba 4.17 has none); byte-range locks are enforced by the server, not advisory.
 //!
-//! [`connect`] gives a [`SmbShare`]. Below it: `wire` (bytes), `transport` (the socket), `connection` (requests and
+//! [`open`] gives a share, with the shares that its DFS links lead to; [`connect`] one [`SmbShare`]. Below it: `wire` (bytes), `transport` (the socket), `connection` (requests and
 //! answers), `link` (connection, session and tree), `core` (the share over its links, surviving reconnects), and one
 //! module per thing that a share can do.
 
+mod append;
 mod attr;
 mod config;
 mod connection;
@@ -29,6 +29,7 @@ mod lease;
 mod link;
 mod lock;
 mod names;
+mod namespace;
 mod negotiate;
 mod reconnect;
 mod remove;
@@ -42,7 +43,12 @@ mod transport;
 mod watch;
 mod wire;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use wire::hostile::read_all;
+
 pub use config::{Config, Progress};
+pub use namespace::open;
 pub use share::{SmbShare, connect};
 pub use shares::list_shares;
 

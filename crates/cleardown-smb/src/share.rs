@@ -206,6 +206,11 @@ impl Core {
 }
 
 impl SmbShare {
+    /// Whether folders of it may be links to other shares.
+    pub(crate) fn is_namespace(&self) -> bool {
+        self.core.current().is_some_and(|link| link.share.is_dfs())
+    }
+
     /// Drops the connection as a broken network would; the share reconnects. For tests.
     #[doc(hidden)]
     pub fn drop_connection(&self) {

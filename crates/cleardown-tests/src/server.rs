@@ -56,6 +56,11 @@ impl Server {
         }
     }
 
+    /// Whether its locks keep its other clients away.
+    pub fn has_locks(&self) -> bool {
+        matches!(self, Server::Smb(..))
+    }
+
     /// The folder behind the share.
     pub fn folder(&self) -> PathBuf {
         match self {

@@ -56,7 +56,7 @@ impl Provider for Servers {
         match wish.remote.scheme {
             Scheme::Smb => {
                 let config = cleardown_smb::Config { progress: stages, ..smb(wish, password) };
-                Ok(Arc::new(cleardown_smb::connect(config).await?))
+                cleardown_smb::open(config).await
             }
             Scheme::Sftp => {
                 let mut config = cleardown_sftp::Config::new(wish.remote.clone(), sftp_user(wish));

@@ -7,7 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
+use cleardown_fuse::{Lock, LockType};
+
 use super::{Shared, layout::JOURNAL_BYTES};
+use crate::locks::Held;
 
 /// One change of what the kernel knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,22 +21,32 @@ pub(crate) enum Entry {
     Unname { node: u64, parent: u64, name: Vec<u8> },
     /// The kernel has forgotten a node.
     Forget { node: u64 },
-    /// A handle of a file (or folder) is open, with these flags of open(2).
-    Open { fh: u64, node: u64, flags: i32 },
+    /// A handle of a file (or folder) is open, with these flags of open(2); a lock that was taken through it is
+    /// lost, or not.
+    Open { fh: u64, node: u64, flags: i32, lost: bool },
     /// It is closed.
     Close { fh: u64 },
+    /// A lock was granted, or given back ([`LockType::Unlock`]).
+    Lock { node: u64, held: Held },
 }
 
 impl Entry {
     fn encode(&self, out: &mut Vec<u8>) {
+        let packed;
         let (kind, a, b, c, name): (u8, u64, u64, u64, &[u8]) = match self {
             Entry::Name { node, parent, name, file_id, dir } => {
                 (if *dir { 2 } else { 1 }, *node, *parent, *file_id, name)
             }
             Entry::Unname { node, parent, name } => (3, *node, *parent, 0, name),
             Entry::Forget { node } => (4, *node, 0, 0, &[]),
-            Entry::Open { fh, node, flags } => (5, *fh, *node, *flags as u32 as u64, &[]),
+            Entry::Open { fh, node, flags, lost } => {
+                (5, *fh, *node, u64::from(*flags as u32) | u64::from(*lost) << 32, &[])
+            }
             Entry::Close { fh } => (6, *fh, 0, 0, &[]),
+            Entry::Lock { node, held } => {
+                packed = pack(held);
+                (7, *node, held.owner, held.fh, &packed)
+            }
         };
         out.push(kind);
         out.extend_from_slice(&(name.len() as u16).to_le_bytes());
@@ -54,12 +67,58 @@ impl Entry {
             kind @ (1 | 2) => Entry::Name { node: a, parent: b, name, file_id: c, dir: kind == 2 },
             3 => Entry::Unname { node: a, parent: b, name },
             4 => Entry::Forget { node: a },
-            5 => Entry::Open { fh: a, node: b, flags: c as u32 as i32 },
+            5 => Entry::Open { fh: a, node: b, flags: c as u32 as i32, lost: c >> 32 != 0 },
             6 => Entry::Close { fh: a },
+            7 => Entry::Lock { node: a, held: unpack(b, c, &name)? },
             _ => return None,
         };
         Some((entry, 27 + length))
     }
+}
+
+/// Reads entries until one makes no sense. What was read is written as it was.
+///
+/// # Panics
+/// When it is not; that, and any other panic, is a fault.
+#[cfg(any(test, fuzzing))]
+#[allow(unreachable_pub, reason = "it is exported to fuzzing only")]
+pub fn read_entries(mut bytes: &[u8]) {
+    while let Some((entry, length)) = Entry::decode(bytes) {
+        let mut again = Vec::new();
+        entry.encode(&mut again);
+        assert_eq!(Entry::decode(&again), Some((entry, again.len())));
+        bytes = &bytes[length..];
+    }
+}
+
+/// Kind of owner, kind of lock, process, first and last byte.
+fn pack(held: &Held) -> [u8; 22] {
+    let kind = match held.lock.kind {
+        LockType::Read => 1,
+        LockType::Write => 2,
+        LockType::Unlock => 3,
+    };
+    let mut packed = [held.flock.into(), kind].to_vec();
+    packed.extend_from_slice(&held.lock.pid.to_le_bytes());
+    packed.extend_from_slice(&held.lock.start.to_le_bytes());
+    packed.extend_from_slice(&held.lock.end.to_le_bytes());
+    packed.try_into().unwrap_or([0; 22])
+}
+
+fn unpack(owner: u64, fh: u64, packed: &[u8]) -> Option<Held> {
+    let (head, rest) = packed.split_first_chunk::<2>()?;
+    let (pid, rest) = rest.split_first_chunk()?;
+    let (start, rest) = rest.split_first_chunk()?;
+    let (end, _) = rest.split_first_chunk()?;
+    let kind = match head[1] {
+        1 => LockType::Read,
+        2 => LockType::Write,
+        3 => LockType::Unlock,
+        _ => return None,
+    };
+    let (start, end) = (u64::from_le_bytes(*start), u64::from_le_bytes(*end));
+    let lock = Lock { start, end, kind, pid: u32::from_le_bytes(*pid) };
+    (start <= end).then_some(Held { owner, fh, flock: head[0] != 0, lock })
 }
 
 /// The one writer of the journal.
@@ -152,7 +211,7 @@ pub(super) fn paths(arena: &Shared) -> HashMap<u64, String> {
                 }
             }
             Entry::Forget { node } => drop(names.remove(&node)),
-            Entry::Open { .. } | Entry::Close { .. } => {}
+            Entry::Open { .. } | Entry::Close { .. } | Entry::Lock { .. } => {}
         }
     }
     let path = |node: u64| {
@@ -167,4 +226,27 @@ pub(super) fn paths(arena: &Shared) -> HashMap<u64, String> {
         Some(parts.join("/"))
     };
     names.keys().filter_map(|node| Some((*node, path(*node)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn nothing_makes_it_panic(kind in 0u8..9, length in 0u8..40, rest: Vec<u8>) {
+            read_entries(&[&[kind, length, 0], &rest[..]].concat());
+        }
+    }
+
+    /// What fuzzing has found worth keeping, again in every run.
+    #[test]
+    fn the_corpus_is_read() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/journal");
+        let inputs: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(!inputs.is_empty());
+        inputs.iter().for_each(|path| read_entries(&std::fs::read(path).unwrap()));
+    }
 }

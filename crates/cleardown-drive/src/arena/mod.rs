@@ -28,6 +28,8 @@ use cleardown_fuse::Negotiated;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+#[cfg(fuzzing)]
+pub use journal::read_entries;
 pub(crate) use journal::{Entry, Journal, entries};
 use layout::{Header, Layout};
 use map::Map;

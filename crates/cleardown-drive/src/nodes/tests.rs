@@ -107,7 +107,7 @@ fn the_next_worker_knows_names_and_handles() {
     let next = Table::new(arena.shared.clone(), false);
     assert_eq!(path(&next, f).unwrap(), "z/f");
     assert!(next.get(g).is_none());
-    assert_eq!(next.handles, HashMap::from([(5, (f, libc::O_RDWR))]));
+    assert_eq!(next.handles, HashMap::from([(5, Handle { node: f, flags: libc::O_RDWR, lost: false })]));
 }
 
 #[test]

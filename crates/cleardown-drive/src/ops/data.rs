@@ -22,7 +22,7 @@ impl Inner {
         offset: u64,
         size: u32,
     ) -> Begun {
-        let handle = begin!(reply, self.file_handle(fh));
+        let handle = begin!(reply, self.good_handle(fh));
         let end = offset.saturating_add(size.into());
         let (pending, pending_end) = {
             let queue = handle.file.queue.lock();
@@ -74,6 +74,7 @@ impl Inner {
         Ok(())
     }
 
+    #[allow(clippy::too_many_arguments, reason = "as many as fuse(4) gives")]
     pub(super) fn write(
         self: &Arc<Self>,
         header: Header,
@@ -82,14 +83,27 @@ impl Inner {
         offset: u64,
         data: Bytes,
         flags: i32,
+        resent: bool,
     ) -> Begun {
         begin!(reply, self.writable());
-        let handle = begin!(reply, self.file_handle(fh));
+        let handle = begin!(reply, self.good_handle(fh));
         let size = data.len() as u32;
         if offset.checked_add(size.into()).is_none_or(|end| end > i64::MAX as u64) {
             return Err((reply, Errno(libc::EFBIG)));
         }
         let durable = (flags | handle.flags) & (libc::O_SYNC | libc::O_DSYNC) != 0;
+        if self.is_blind_append(&handle, flags) {
+            let inner = self.clone();
+            let work = async move {
+                inner.append_on_server(&handle, offset, data, resent).await?;
+                if durable {
+                    inner.with(&handle.remote, |file| async move { file.flush().await }).await?;
+                }
+                Ok(())
+            };
+            self.spawn(header, reply, work, move |reply, ()| reply.written(size));
+            return Ok(());
+        }
         let waits = durable || (flags | handle.flags) & libc::O_DIRECT != 0;
         let accepted = self.accept(&handle.file, &handle.remote, offset, &data);
         match accepted {
@@ -142,6 +156,7 @@ impl Inner {
     pub(super) fn flush(self: &Arc<Self>, header: Header, reply: Reply, fh: u64, owner: u64) -> Begun {
         let handle = begin!(reply, self.file_handle(fh));
         self.unlock_all(&handle, owner, false);
+        let handle = begin!(reply, handle.good());
         let writable = access(&handle).contains(Access::WRITE);
         if !writable || handle.file.queue.lock().is_empty() {
             reply.ok();
@@ -154,7 +169,7 @@ impl Inner {
     }
 
     pub(super) fn fsync(self: &Arc<Self>, header: Header, reply: Reply, fh: u64) -> Begun {
-        let handle = begin!(reply, self.file_handle(fh));
+        let handle = begin!(reply, self.good_handle(fh));
         let inner = self.clone();
         let work = async move {
             inner.settle(&handle.file).await?;
@@ -177,7 +192,7 @@ impl Inner {
         mode: i32,
     ) -> Begun {
         begin!(reply, self.writable());
-        let handle = begin!(reply, self.file_handle(fh));
+        let handle = begin!(reply, self.good_handle(fh));
         let end = begin!(reply, offset.checked_add(len).ok_or(Errno(libc::EFBIG)));
         let keep = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
         let (zero, allocate) = match mode & !libc::FALLOC_FL_KEEP_SIZE {
@@ -217,7 +232,7 @@ impl Inner {
         offset: u64,
         whence: i32,
     ) -> Begun {
-        let handle = begin!(reply, self.file_handle(fh));
+        let handle = begin!(reply, self.good_handle(fh));
         let data = match whence {
             libc::SEEK_DATA => true,
             libc::SEEK_HOLE => false,
@@ -248,8 +263,8 @@ impl Inner {
             // The kernel copies then.
             return Err((reply, Errno(libc::EOPNOTSUPP)));
         }
-        let source = begin!(reply, self.file_handle(fh_in));
-        let target = begin!(reply, self.file_handle(fh_out));
+        let source = begin!(reply, self.good_handle(fh_in));
+        let target = begin!(reply, self.good_handle(fh_out));
         let inner = self.clone();
         let work = async move {
             inner.settle(&source.file).await?;

@@ -4,6 +4,8 @@
 //! written under it is on the server before it is given back.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use cleardown_fuse::{Header, Lock, LockType, Reply};
 use cleardown_share::{Capabilities, LockKind, SharePath, ShareResult};
@@ -15,6 +17,10 @@ use crate::errno::{Answer, Errno};
 use crate::file::FileState;
 use crate::kernel::Tell;
 use crate::locks::Held;
+use crate::status::ServerState;
+
+/// How long a server that came back may take to give a lock again.
+const RETAKE: Duration = Duration::from_secs(3);
 
 /// How the server tells a flock owner from an fcntl owner of the same number.
 const FLOCK: u64 = 1 << 63;
@@ -40,8 +46,8 @@ impl Inner {
         owner: u64,
         lock: Lock,
     ) -> Begun {
-        let handle = begin!(reply, self.file_handle(fh));
-        let want = Held { owner, flock: false, lock };
+        let handle = begin!(reply, self.good_handle(fh));
+        let want = Held { owner, fh, flock: false, lock };
         if let Some(held) = handle.file.locks.conflict(&want) {
             reply.lock(&held.lock);
             return Ok(());
@@ -87,7 +93,8 @@ impl Inner {
         wait: bool,
     ) -> Begun {
         let handle = begin!(reply, self.file_handle(fh));
-        let want = Held { owner, flock, lock };
+        let handle = begin!(reply, if lock.kind == LockType::Unlock { Ok(handle) } else { handle.good() });
+        let want = Held { owner, fh, flock, lock };
         let inner = self.clone();
         let work = async move {
             match lock.kind {
@@ -102,6 +109,7 @@ impl Inner {
 
     async fn lock(self: &Arc<Self>, handle: &FileHandle, want: Held, wait: bool) -> Answer<()> {
         let locks = &handle.file.locks;
+        let before = locks.of(want.owner, want.flock);
         loop {
             let freed = locks.freed.notified();
             tokio::pin!(freed);
@@ -114,12 +122,13 @@ impl Inner {
             }
             freed.await;
         }
-        // Given back if we fail, or are dropped because the caller got a signal.
-        let mut undo = Undo { file: &handle.file, want, armed: true };
+        // As before if we fail, or are dropped because the caller got a signal.
+        let mut undo = Undo { file: &handle.file, want, before, armed: true };
         if self.capabilities().contains(Capabilities::LOCKS) {
             self.lock_on_server(handle, &want, wait).await?;
         }
         undo.armed = false;
+        self.table.lock().locked(handle.node, want);
         self.see_others(&handle.file);
         Ok(())
     }
@@ -151,6 +160,7 @@ impl Inner {
         self.settle(&handle.file).await?;
         self.unlock_on_server(handle, &want).await?;
         handle.file.locks.take(want);
+        self.table.lock().locked(handle.node, want);
         Ok(())
     }
 
@@ -169,10 +179,12 @@ impl Inner {
             return;
         }
         let (inner, handle) = (self.clone(), handle.clone());
+        // A successor shall not take again what nobody holds; on the server they go with this worker's connection.
+        held.iter().for_each(|held| self.table.lock().locked(handle.node, held.unlocked()));
         self.closing.send_modify(|count| *count += 1);
         self.runtime.spawn(async move {
             for held in held {
-                let want = Held { lock: Lock { kind: LockType::Unlock, ..held.lock }, ..held };
+                let want = held.unlocked();
                 if inner.unlock(&handle, want).await.is_err() {
                     handle.file.locks.take(want);
                 }
@@ -199,38 +211,96 @@ impl Inner {
     }
 
     /// After a reconnect the server knows of no locks: takes them again.
-    pub(crate) fn relock(self: &Arc<Self>, file: &Arc<FileState>) {
-        let held = file.locks.all();
-        if held.is_empty() || !self.capabilities().contains(Capabilities::LOCKS) {
+    pub(crate) fn relock(self: &Arc<Self>, file: Arc<FileState>) {
+        if file.locks.all().is_empty() || !self.capabilities().contains(Capabilities::LOCKS) {
             return;
         }
-        let Some(remote) = file.live.lock().first().cloned() else { return };
         let inner = self.clone();
-        self.runtime.spawn(async move {
-            for held in held {
-                let (owner, lock) = (owner_on_server(&held), held.lock);
-                let take = |file: Arc<dyn cleardown_share::File>| async move {
-                    file.lock(owner, lock.start, length(&lock), kind(&lock), false).await
-                };
-                if let Err(error) = inner.with(&remote, take).await {
-                    tracing::warn!(%error, "a lock was lost with the connection");
+        self.runtime.spawn(async move { inner.take_again(&file).await });
+    }
+
+    /// Takes over the locks of an earlier worker's applications. Blocks until the server has said which of them are
+    /// held again: none of the requests that rely on them is heard before.
+    pub(crate) fn adopt_locks(self: &Arc<Self>) {
+        let left = std::mem::take(&mut self.table.lock().left_locked);
+        let files: Vec<_> = left
+            .into_iter()
+            .filter_map(|(node, held)| {
+                let handle = self.file_handle(held.first()?.fh).ok().filter(|handle| handle.node == node)?;
+                handle.file.locks.adopt(held);
+                Some(handle.file.clone())
+            })
+            .collect();
+        if files.is_empty() || !self.capabilities().contains(Capabilities::LOCKS) {
+            return;
+        }
+        let all = futures_util::future::join_all(files.iter().map(|file| self.take_again(file)));
+        self.runtime.block_on(all);
+    }
+
+    /// Takes a file's locks on the server again. What another client has got meanwhile is lost, and who relied on it
+    /// hears so.
+    async fn take_again(self: &Arc<Self>, file: &Arc<FileState>) {
+        for held in file.locks.all() {
+            let taken = match self.file_handle(held.fh) {
+                Ok(handle) => tokio::time::timeout(RETAKE, self.insist(&handle, &held)).await,
+                Err(errno) => Ok(Err(errno)),
+            };
+            match taken {
+                Ok(Ok(())) => {}
+                // Lost again: the next connection is asked.
+                Err(_) if *self.server.borrow() != ServerState::Connected => return,
+                _ => {
+                    tracing::warn!(node = file.node, pid = held.lock.pid, ?taken, "a lock is lost");
+                    self.lock_lost(file, held);
                 }
             }
-        });
+        }
+    }
+
+    /// Takes a lock again, also if the server still keeps the one of a connection that has gone.
+    async fn insist(&self, handle: &FileHandle, held: &Held) -> Answer<()> {
+        loop {
+            match self.lock_on_server(handle, held, false).await {
+                Err(error) if error.errno == libc::EAGAIN => tokio::time::sleep(RETAKE / 20).await,
+                done => return Ok(done?),
+            }
+        }
+    }
+
+    /// The lock is not held any more, and its user does not know: the handle fails from now on, and for a lock that
+    /// belongs to a process every handle of the file, for it is not known which others are that process's.
+    fn lock_lost(&self, file: &Arc<FileState>, held: Held) {
+        file.locks.take(held.unlocked());
+        let mut table = self.table.lock();
+        table.locked(file.node, held.unlocked());
+        for (fh, open) in self.handles.lock().iter() {
+            if let super::Open::File(handle) = open
+                && Arc::ptr_eq(&handle.file, file)
+                && (!held.flock || *fh == held.fh)
+            {
+                handle.lost.store(true, Ordering::Release);
+                table.lock_lost(*fh);
+            }
+        }
+        drop(table);
+        file.touch();
+        self.kernel.tell(Tell::Data(file.node));
     }
 }
 
+/// Puts back what was there before, unless it is told that the server has granted what was wanted.
 struct Undo<'a> {
     file: &'a FileState,
     want: Held,
+    before: Vec<Held>,
     armed: bool,
 }
 
 impl Drop for Undo<'_> {
     fn drop(&mut self) {
         if self.armed {
-            let lock = Lock { kind: LockType::Unlock, ..self.want.lock };
-            self.file.locks.take(Held { lock, ..self.want });
+            self.file.locks.restore(self.want, &self.before);
         }
     }
 }

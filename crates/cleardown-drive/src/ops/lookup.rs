@@ -152,6 +152,9 @@ impl Inner {
         begin!(reply, self.writable());
         let node = header.nodeid;
         let wanted = begin!(reply, self.set_attr_of(&set));
+        if let Some(Ok(handle)) = set.fh.map(|fh| self.file_handle(fh)) {
+            begin!(reply, handle.good());
+        }
         let inner = self.clone();
         let work = async move {
             let asked = Instant::now();

@@ -1,5 +1,6 @@
 //! Requests of the kernel: what can be said at once is said on the thread that read it, the rest is spawned.
 
+mod appending;
 mod data;
 mod entries;
 mod listing;
@@ -9,7 +10,7 @@ mod opening;
 mod renaming;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cleardown_fuse::{EntryOut, Filesystem, Header, Op, Reply, Request, StatfsOut};
@@ -38,7 +39,16 @@ pub(crate) struct FileHandle {
     pub(crate) file: Arc<FileState>,
     pub(crate) remote: Arc<Remote>,
     pub(crate) flags: i32,
+    /// A lock was lost that its user relied on: everything fails until it is closed.
+    pub(crate) lost: AtomicBool,
     pub(crate) ahead: ReadAhead,
+}
+
+impl FileHandle {
+    /// An error once a lock is lost that its user relied on: nobody shall go on as if it were held.
+    pub(crate) fn good(self: Arc<Self>) -> Answer<Arc<Self>> {
+        if self.lost.load(Ordering::Acquire) { Err(Errno(libc::EIO)) } else { Ok(self) }
+    }
 }
 
 /// The file system, as the session calls it.
@@ -108,7 +118,9 @@ impl Inner {
                 Ok(())
             }
             Op::Read { fh, offset, size, .. } => self.read(header, reply, fh, offset, size),
-            Op::Write { fh, offset, data, flags, .. } => self.write(header, reply, fh, offset, data, flags),
+            Op::Write { fh, offset, data, flags, .. } => {
+                self.write(header, reply, fh, offset, data, flags, resent)
+            }
             Op::Flush { fh, lock_owner } => self.flush(header, reply, fh, lock_owner),
             Op::Fsync { fh, .. } => self.fsync(header, reply, fh),
             Op::Fallocate { fh, offset, len, mode } => self.fallocate(header, reply, fh, offset, len, mode),
@@ -180,6 +192,11 @@ impl Inner {
             Some(Open::File(handle)) => Ok(handle.clone()),
             _ => Err(Errno(libc::EBADF)),
         }
+    }
+
+    /// As [`Inner::file_handle`], for whatever relies on the locks that its user holds.
+    pub(crate) fn good_handle(&self, fh: u64) -> Answer<Arc<FileHandle>> {
+        self.file_handle(fh)?.good()
     }
 
     pub(crate) fn dir_handle(&self, fh: u64) -> Answer<Arc<DirHandle>> {

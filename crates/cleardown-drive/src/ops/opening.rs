@@ -1,7 +1,7 @@
 //! Opening, creating and releasing files.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use super::{Begun, FileHandle, Open, begin, done_before};
 use crate::drive::Inner;
 use crate::errno::Errno;
 use crate::file::{FileState, Remote};
+use crate::nodes::Handle;
 use crate::reader::ReadAhead;
 
 /// Files below this size are read with their opening.
@@ -126,21 +127,23 @@ impl Inner {
 
     fn new_handle(&self, file: &Arc<FileState>, remote: Arc<Remote>, flags: i32) -> u64 {
         let fh = self.arena.shared.header().next_fh.fetch_add(1, Ordering::Relaxed);
-        self.insert_handle(fh, file.clone(), remote, flags);
+        self.insert_handle(fh, file.clone(), remote, flags, false);
         self.table.lock().opened(fh, file.node, flags);
         fh
     }
 
-    fn insert_handle(&self, fh: u64, file: Arc<FileState>, remote: Arc<Remote>, flags: i32) {
+    fn insert_handle(&self, fh: u64, file: Arc<FileState>, remote: Arc<Remote>, flags: i32, lost: bool) {
         file.opened();
         self.open_files.fetch_add(1, Ordering::Relaxed);
         let node = file.node;
-        let handle = FileHandle { node, file, remote, flags, ahead: ReadAhead::default() };
+        let lost = AtomicBool::new(lost);
+        let handle = FileHandle { node, file, remote, flags, lost, ahead: ReadAhead::default() };
         self.handles.lock().insert(fh, Open::File(Arc::new(handle)));
     }
 
     /// A handle that an earlier worker gave out: its file is opened again at the first use.
-    pub(crate) fn adopt_handle(&self, fh: u64, node: u64, flags: i32) {
+    pub(crate) fn adopt_handle(&self, fh: u64, handle: Handle) {
+        let Handle { node, flags, lost } = handle;
         let dir = self.table.lock().get(node).is_some_and(|known| known.dir);
         if dir {
             let handle = crate::dirs::DirHandle::new(node);
@@ -150,7 +153,8 @@ impl Inner {
         let file = self.file_of(node).unwrap_or_else(|| FileState::new(node));
         let remote = Remote::new(node, access_of(flags), None, Lease::default());
         file.live.lock().push(remote.clone());
-        self.insert_handle(fh, file, remote, flags & !(libc::O_TRUNC | libc::O_CREAT | libc::O_EXCL));
+        let flags = flags & !(libc::O_TRUNC | libc::O_CREAT | libc::O_EXCL);
+        self.insert_handle(fh, file, remote, flags, lost);
     }
 
     pub(super) fn create(

@@ -173,6 +173,11 @@ impl File for Handle {
         tokio::time::sleep(self.1).await;
         self.0.write_all_at(&data, offset).map_err(failed)
     }
+    async fn append(&self, data: Bytes) -> ShareResult<u64> {
+        let end = self.0.metadata().map_err(failed)?.len();
+        self.0.write_all_at(&data, end).map_err(failed)?;
+        Ok(end + data.len() as u64)
+    }
     async fn flush(&self) -> ShareResult<()> {
         Ok(())
     }

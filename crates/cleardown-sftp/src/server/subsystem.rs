@@ -245,6 +245,8 @@ impl Client {
         flags.set(OFlags::CREATE, has(flag::CREATE));
         flags.set(OFlags::EXCL, has(flag::CREATE) && has(flag::EXCLUSIVE));
         flags.set(OFlags::TRUNC, has(flag::TRUNCATE));
+        // Linux then appends whatever the offset.
+        flags.set(OFlags::APPEND, has(flag::APPEND));
         let mode = if has(flag::CREATE) { attrs.mode.unwrap_or(0o666) } else { 0 };
         let file = self.folder.open_file(&path, flags, mode)?;
         self.keep(id, Open::File(file))

@@ -81,6 +81,31 @@ pub async fn a_given_up_read_harms_nobody(room: &Room<'_>) {
     file.close().await.unwrap();
 }
 
+pub async fn appends_of_two_clients_all_arrive(room: &Room<'_>) {
+    let ours = room.create("log", b"begin\n").await;
+    let second = room.second().await;
+    let theirs = second.open(&room.path("log"), how(Open)).await.unwrap().file;
+    let append = async |file: &dyn crate::File, who: char| {
+        for n in 0..20 {
+            file.append(Bytes::from(format!("{who}{n:02}\n"))).await.unwrap();
+        }
+    };
+    tokio::join!(append(&*ours, 'a'), append(&*theirs, 'b'));
+    let log = ours.read(0, 4096).await.unwrap();
+    let mut lines: Vec<&str> = std::str::from_utf8(&log).unwrap().lines().collect();
+    lines.sort_unstable();
+    let mut all: Vec<String> =
+        ["a", "b"].iter().flat_map(|w| (0..20).map(move |n| format!("{w}{n:02}"))).collect();
+    all.push("begin".into());
+    assert_eq!(lines, all);
+    // The answer is the size: nobody else writes now.
+    let size = ours.append(Bytes::from_static(b"end")).await.unwrap();
+    assert_eq!(size, log.len() as u64 + 3);
+    assert_eq!(theirs.stat().await.unwrap().size, size);
+    theirs.close().await.unwrap();
+    ours.close().await.unwrap();
+}
+
 pub async fn flush_and_close_succeed(room: &Room<'_>) {
     let file = room.create("file", &pattern(100_000, 5)).await;
     file.flush().await.unwrap();

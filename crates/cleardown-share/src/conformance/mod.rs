@@ -58,6 +58,7 @@ macro_rules! conformance {
             large_transfers_arrive_whole,
             many_transfers_share_the_session,
             a_given_up_read_harms_nobody,
+            appends_of_two_clients_all_arrive,
             flush_and_close_succeed,
             another_session_sees_what_was_written,
             three_thousand_entries_are_listed_once,

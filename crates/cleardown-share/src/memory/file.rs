@@ -91,6 +91,15 @@ impl File for MemoryFile {
         self.writing(Op::Write, Access::WRITE, |tree| tree.write(self.ino, offset, &data)).await
     }
 
+    async fn append(&self, data: Bytes) -> ShareResult<u64> {
+        let append = |tree: &mut super::tree::Tree| {
+            let end = tree.attr(self.ino)?.size;
+            tree.write(self.ino, end, &data)?;
+            Ok(end + data.len() as u64)
+        };
+        self.writing(Op::Write, Access::WRITE, append).await
+    }
+
     async fn flush(&self) -> ShareResult<()> {
         self.session.call(Op::Flush, async || self.usable(Access::empty())).await
     }

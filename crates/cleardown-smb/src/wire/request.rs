@@ -24,15 +24,22 @@ pub(crate) fn tree_connect(body: &mut Vec<u8>, unc: &[u16]) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TreeReply {
     pub(crate) flags: u32,
+    capabilities: u32,
     pub(crate) access: u32,
 }
 
 impl TreeReply {
     pub(crate) const ENCRYPT: u32 = 0x8000;
+    const CAP_DFS: u32 = 8;
+
+    /// The share is in a DFS namespace.
+    pub(crate) fn is_dfs(self) -> bool {
+        self.capabilities & Self::CAP_DFS != 0
+    }
 
     pub(crate) fn read(reply: &Reply) -> Result<TreeReply, Malformed> {
         let body = reply.message.part(HEADER, 16)?;
-        Ok(TreeReply { flags: body.u32(4)?, access: body.u32(12)? })
+        Ok(TreeReply { flags: body.u32(4)?, capabilities: body.u32(8)?, access: body.u32(12)? })
     }
 }
 

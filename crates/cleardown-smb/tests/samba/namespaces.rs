@@ -2,11 +2,11 @@
 
 use cleardown_core::ErrorKind;
 use cleardown_core::view::ShareKind;
-use cleardown_share::Share;
-use cleardown_smb::list_shares;
+use cleardown_share::{Disposition, FileKind, RenameHow, Share};
+use cleardown_smb::{list_shares, open as open_all};
 use cleardown_testkit::{Options, Samba, ShareDef};
 
-use crate::common::{config, eve, path, refusal};
+use crate::common::{BOTH, config, eve, how, path, refusal};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shares_are_listed() {
@@ -35,6 +35,44 @@ async fn a_thousand_shares_are_listed() {
     let shares = list_shares(config(&samba, "any")).await.unwrap();
     let disks = shares.iter().filter(|share| share.kind == ShareKind::Disk);
     assert_eq!(disks.count(), 1001);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_in_a_namespace_are_followed() {
+    let shares = vec![ShareDef::new("files"), ShareDef { dfs: true, ..ShareDef::new("root") }];
+    let samba = Samba::start(Options { shares, ..Options::default() }).unwrap();
+    std::fs::create_dir(samba.path("files").join("team")).unwrap();
+    std::fs::write(samba.path("files").join("team/here"), "x").unwrap();
+    let link =
+        |target: &str, name: &str| std::os::unix::fs::symlink(target, samba.path("root").join(name)).unwrap();
+    link(r"msdfs:127.0.0.1\files", "link");
+    link(r"msdfs:127.0.0.1\nothing", "broken");
+    let share = open_all(config(&samba, "root")).await.unwrap();
+    // What is here and what is there, as one tree.
+    assert_eq!(share.stat(&path("link/team/here")).await.unwrap().size, 1);
+    assert_eq!(share.stat(&path("link")).await.unwrap().kind, FileKind::Dir);
+    let there = share.open(&path("link/new"), how(BOTH, Disposition::CreateNew)).await.unwrap().file;
+    there.write(0, "there".into()).await.unwrap();
+    let here = share.open(&path("new"), how(BOTH, Disposition::CreateNew)).await.unwrap().file;
+    here.write(0, "here".into()).await.unwrap();
+    assert_eq!(std::fs::read_to_string(samba.path("files").join("new")).unwrap(), "there");
+    assert_eq!(std::fs::read_to_string(samba.path("root").join("new")).unwrap(), "here");
+    let (into, mut from) = tokio::sync::mpsc::channel(8);
+    share.list(&path("link"), into).await.unwrap();
+    let mut names = Vec::new();
+    while let Some(batch) = from.recv().await {
+        names.extend(batch.into_iter().map(|entry| String::from_utf8(entry.name).unwrap()));
+    }
+    names.sort();
+    assert_eq!(names, ["new", "team"]);
+    share.rename(&path("link/new"), &path("link/team/moved"), RenameHow::NoReplace).await.unwrap();
+    let across = share.rename(&path("link/team/moved"), &path("moved"), RenameHow::NoReplace).await;
+    assert_eq!(across.unwrap_err().errno, libc::EXDEV);
+    assert_eq!(share.remove_dir(&path("link")).await.unwrap_err().errno, libc::EBUSY);
+    assert_eq!(share.stat(&path("broken/x")).await.unwrap_err().errno, libc::ENOENT);
+    assert_eq!(share.stat(&path("link/missing")).await.unwrap_err().errno, libc::ENOENT);
+    drop((here, there));
+    assert!(share.close().await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
-use cleardown_tests::{Machine, Running, Stage, eventually, is_mounted, kill, on_every_stage};
+use cleardown_tests::{
+    Machine, Protocol, Running, Server, Stage, Who, eventually, is_mounted, kill, on_every_stage,
+};
+use rustix::process::{Pid, Signal, kill_process};
 
 on_every_stage!(
     a_restarted_daemon_knows_its_drives,
@@ -12,6 +15,7 @@ on_every_stage!(
     a_daemon_killed_while_an_application_writes,
     a_daemon_killed_while_mapping_and_ending,
     a_restarted_server_is_found_again,
+    locks_outlive_their_worker,
 );
 
 fn a_restarted_daemon_knows_its_drives(stage: &mut Stage) {
@@ -28,17 +32,111 @@ fn a_restarted_daemon_knows_its_drives(stage: &mut Stage) {
     assert_eq!(fs::read_to_string(server.folder().join("a")).unwrap(), "meanwhile\n");
 }
 
-fn a_killed_worker_is_replaced(stage: &mut Stage) {
-    let Stage { machine, server } = stage;
-    let z = machine.map("z:", server);
-    machine.script(&format!("echo one > {}/a", z.display())).answer().ok();
+/// Kills the drive's worker and waits for the next.
+fn replace_worker(machine: &Machine) {
     let old = machine.worker("z:");
     kill(old);
+    await_successor(machine, old);
+}
+
+fn await_successor(machine: &Machine, old: i32) {
     eventually("there is a new worker", || {
         let connection = machine.connection("z:").unwrap();
         connection["status"] == "connected"
             && connection["worker_pid"].as_i64().is_some_and(|p| p != i64::from(old))
     });
+}
+
+/// Locks the files `flock` and `fcntl` of a folder, and goes on holding both.
+const LOCKER: &str = r#"perl -MFcntl=:DEFAULT,:flock,:seek -e '
+    open A, "+<", "Z/flock" or die; flock(A, LOCK_EX) or die;
+    open B, "+<", "Z/fcntl" or die; my $l = pack("s s x4 q q l x4", F_WRLCK, SEEK_SET, 0, 0, 0);
+    fcntl(B, F_SETLKW, $l) or die;
+    open R, ">", "READY" or die; close R; sleep 600'"#;
+
+/// Says whether one of the two can be locked.
+const TRIES: [&str; 2] = [
+    "flock -n Z/flock true",
+    r#"perl -MFcntl=:DEFAULT,:seek -e 'open B, "+<", "Z/fcntl" or die;
+       my $l = pack("s s x4 q q l x4", F_WRLCK, SEEK_SET, 0, 0, 0); exit !fcntl(B, F_SETLK, $l)'"#,
+];
+
+fn locks_outlive_their_worker(stage: &mut Stage) {
+    let Stage { machine, server } = stage;
+    let other = Machine::new(Who::Root);
+    let (z, y) = (machine.map("z:", server), other.map("y:", server));
+    machine.script(&format!("cd {}; touch flock fcntl; chmod 666 flock fcntl", z.display())).answer().ok();
+    let ready = machine.path("home/ready");
+    let script = |text: &str, at: &std::path::Path| {
+        text.replace('Z', at.to_str().unwrap()).replace("READY", ready.to_str().unwrap())
+    };
+    let holder = machine.script(&format!("exec {}", script(LOCKER, &z)));
+    eventually("both are locked", || ready.exists());
+    let are_held = || {
+        for text in TRIES {
+            machine.script(&script(text, &z)).answer().exits(1);
+            // Over SFTP locks are this machine's alone.
+            if server.has_locks() {
+                other.script(&script(text, &y)).answer().exits(1);
+            }
+        }
+    };
+    are_held();
+    replace_worker(machine);
+    are_held();
+    drop(holder);
+    for text in TRIES {
+        eventually("they are free", || machine.script(&script(text, &z)).answer().code == 0);
+        eventually("for others too", || other.script(&script(text, &y)).answer().code == 0);
+    }
+    machine.end("z:");
+    other.end("y:");
+}
+
+#[test]
+fn a_lock_that_another_client_gets_meanwhile_is_not_lost_in_silence() {
+    cleardown_tests::needs_root!();
+    let (machine, other) = (Machine::new(Who::Root), Machine::new(Who::Root));
+    let server = Server::start(Protocol::Smb);
+    let (z, y) = (machine.map("z:", &server), other.map("y:", &server));
+    machine.script(&format!("echo begun > {}/f", z.display())).answer().ok();
+    let (go, ready, got) = (machine.path("go"), machine.path("ready"), other.path("got"));
+    let holder = machine.script(&format!(
+        r#"exec perl -MFcntl=:flock -e '
+            open A, "+<", "{}/f" or die; flock(A, LOCK_EX) or die; open R, ">", "{}"; close R;
+            select(undef, undef, undef, 0.05) until -e "{}";
+            print defined(syswrite(A, "x")) ? "written" : $! + 0'"#,
+        z.display(),
+        ready.display(),
+        go.display()
+    ));
+    eventually("it is locked", || ready.exists());
+    let waiting = other.script(&format!(
+        "exec flock -F {}/f sh -c 'touch {}; exec sleep 600'",
+        y.display(),
+        got.display()
+    ));
+    // Without a daemon no worker comes, and the other client has its turn.
+    let (daemon, old) = (machine.daemon(), machine.worker("z:"));
+    let send = |signal| kill_process(Pid::from_raw(daemon).unwrap(), signal).unwrap();
+    send(Signal::STOP);
+    kill(old);
+    eventually("the other has it", || got.exists());
+    send(Signal::CONT);
+    await_successor(&machine, old);
+    fs::write(&go, "").unwrap();
+    assert_eq!(holder.answer().out, "5");
+    drop(waiting);
+    machine.end("z:");
+    other.end("y:");
+    assert_eq!(fs::read_to_string(server.folder().join("f")).unwrap(), "begun\n");
+}
+
+fn a_killed_worker_is_replaced(stage: &mut Stage) {
+    let Stage { machine, server } = stage;
+    let z = machine.map("z:", server);
+    machine.script(&format!("echo one > {}/a", z.display())).answer().ok();
+    replace_worker(machine);
     machine.script(&format!("cat {0}/a && echo two >> {0}/a", z.display())).answer().ok();
     machine.end("z:");
     assert_eq!(fs::read_to_string(server.folder().join("a")).unwrap(), "one\ntwo\n");

@@ -15,7 +15,8 @@ on_every_stage!(
     a_second_caller_joins,
     detach_frees_the_name,
     force_ends_what_is_in_use,
-    force_ends_on_a_frozen_server_by_its_deadline,
+    force_ends_on_a_frozen_server_and_names_what_is_lost,
+    force_on_a_frozen_server_that_has_everything_loses_nothing,
     a_frozen_server_leaves_it_connected,
     unmounted_behind_our_back,
     ending_all,
@@ -139,26 +140,55 @@ fn force_ends_what_is_in_use(stage: &mut Stage) {
     assert_eq!(fs::read_to_string(server.folder().join("open")).unwrap(), "data\n");
 }
 
-fn force_ends_on_a_frozen_server_by_its_deadline(stage: &mut Stage) {
+fn force_ends_on_a_frozen_server_and_names_what_is_lost(stage: &mut Stage) {
     let Stage { machine, server } = stage;
     let z = machine.map("z:", server);
     let held = writer(machine);
+    let (ready, go) = (machine.path("home/ready"), machine.path("home/go"));
+    let lost = machine.script(&format!(
+        "exec 3> {}/void; touch {}; until [ -e {} ]; do sleep 0.05; done; \
+         exec dd if=/dev/zero bs=1M count=30 conv=fsync status=none >&3",
+        z.display(),
+        ready.display(),
+        go.display()
+    ));
+    eventually("its file is open", || ready.exists());
     server.stop();
     // This one writes into the void.
-    let script = format!("dd if=/dev/zero of={}/void bs=1M count=30 status=none", z.display());
-    let lost = machine.script(&script);
-    std::thread::sleep(Duration::from_millis(500));
+    fs::write(&go, "").unwrap();
+    eventually("it has written", || machine.connection("z:").unwrap()["pending_bytes"] == 30 << 20);
     let answer = machine.run(&["end", "z:", "--force", "--timeout", "4", "--json"]);
     server.cont();
     assert!(answer.took < Duration::from_secs(8), "{answer}");
-    assert!(matches!(answer.code, 3 | 6), "{answer}");
+    let answer = answer.exits(6);
     let report = answer.json();
     let ended = &report["ended"][0];
     assert_eq!(ended["proof"]["mount_gone"], true, "{answer}");
     assert_eq!(ended["proof"]["worker_reaped"], true, "{answer}");
+    assert_eq!(ended["proof"]["acknowledged"], false, "{answer}");
     assert_eq!(ended["proof"]["session_closed"], false, "{answer}");
+    let files = ended["lost"].as_array().unwrap();
+    assert_eq!((files.len(), files[0]["bytes"].as_u64()), (1, Some(30 << 20)), "{answer}");
+    assert!(files[0]["path"].as_str().unwrap().ends_with("void"), "{answer}");
     assert!(!is_mounted(&z));
     assert!(lost.answer().code != 0, "the writer must learn that its data is lost");
+    drop(held);
+}
+
+fn force_on_a_frozen_server_that_has_everything_loses_nothing(stage: &mut Stage) {
+    let Stage { machine, server } = stage;
+    let z = machine.map("z:", server);
+    let held = writer(machine);
+    eventually("all is on the server", || machine.connection("z:").unwrap()["pending_bytes"] == 0);
+    server.stop();
+    let answer = machine.run(&["end", "z:", "--force", "--timeout", "4", "--json"]);
+    server.cont();
+    let answer = answer.exits(3);
+    let report = answer.json();
+    let ended = &report["ended"][0];
+    assert_eq!(ended["lost"].as_array().map(Vec::len), Some(0), "{answer}");
+    assert!(!ended["unproven"].as_array().unwrap().is_empty(), "{answer}");
+    assert!(!is_mounted(&z));
     drop(held);
 }
 

@@ -15,6 +15,12 @@ const KINDS: &[(&str, &str, u64)] = &[
     ("exec 3< Z; echo ready; exec sleep 600", "file", 2401),
     ("exec 3< Z/f; flock --shared 3; exec sleep 600", "lock", 2401),
     ("exec 3< Z/f; exec perl -MFcntl=:flock -e 'flock(STDIN, LOCK_SH) or die; sleep 600' <&3", "lock", 2401),
+    (
+        "exec perl -MFcntl=:DEFAULT,:seek -e 'open F, \"<\", \"Z/f\" or die; \
+         my $l = pack(\"s s x4 q q l x4\", F_RDLCK, SEEK_SET, 0, 1, 0); fcntl(F, F_SETLK, $l) or die; sleep 600'",
+        "lock",
+        2401,
+    ),
     ("cd Z; echo ready; exec sleep 600", "working_directory", 2404),
     ("cp /bin/sleep Z/prog; chmod +x Z/prog 2>/dev/null; echo ready; exec Z/prog 600", "executable", 2404),
 ];
