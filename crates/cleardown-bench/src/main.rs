@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program for a terminal")]
 
 mod contender;
+mod links;
 mod null;
 mod ours;
 mod raw;
@@ -45,6 +46,12 @@ struct Cli {
     /// Leave out map, end, list, memory and idle processor time.
     #[arg(long)]
     no_commands: bool,
+    /// Leave out links.
+    #[arg(long)]
+    no_links: bool,
+    /// Only links, and of them only these parts (separated by commas).
+    #[arg(long, value_delimiter = ',', num_args = 0.., conflicts_with = "no_links")]
+    links: Option<Vec<String>>,
     /// Where the table goes; the figures go beside it, as JSON.
     #[arg(long, default_value = "docs/benchmark.md")]
     output: PathBuf,
@@ -61,6 +68,14 @@ enum Role {
     /// Starts the servers, prepares the work, says where, and waits until standard input ends: for profiling.
     #[command(hide = true)]
     Hold,
+    /// Does one part of the work on links.
+    #[command(hide = true)]
+    Link {
+        name: String,
+        answer: PathBuf,
+        #[arg(long)]
+        quick: bool,
+    },
     /// Does one row of work, and prints what it took.
     #[command(hide = true)]
     Row { name: String, at: PathBuf, server: PathBuf, local: PathBuf, scale: String },
@@ -71,6 +86,7 @@ fn main() -> io::Result<()> {
     match &cli.role {
         Some(Role::Null { threads }) => null::serve(*threads),
         Some(Role::Hold) => hold(&cli),
+        Some(Role::Link { name, answer, quick }) => links::child(name, *quick, answer),
         Some(Role::Row { name, at, server, local, scale }) => work::child(name, at, server, local, scale),
         None => run(&cli),
     }
@@ -92,18 +108,30 @@ fn hold(cli: &Cli) -> io::Result<()> {
 fn run(cli: &Cli) -> io::Result<()> {
     stop::prepare()?;
     let scale = if cli.quick { work::QUICK } else { work::FULL };
+    let mut report = report::Report::new(&scale);
+    if cli.links.is_none() {
+        drives(cli, &scale, &mut report)?;
+    }
+    if !cli.no_links {
+        let only = cli.links.as_deref().unwrap_or_default();
+        links::measure(cli.quick, |part| wanted(only, part), &mut report)?;
+    }
+    report.write(&cli.output)
+}
+
+/// Everything about drives.
+fn drives(cli: &Cli, scale: &work::Scale, report: &mut report::Report) -> io::Result<()> {
     let rounds = cli.rounds.unwrap_or(if cli.quick { 1 } else { 3 });
     let (start, budget) = (Instant::now(), cli.minutes.unwrap_or(if cli.quick { 4 } else { 13 }));
     let end = start + Duration::from_secs(budget * 60);
     let servers = servers::Servers::start()?;
-    tree::prepare(&servers, &scale)?;
-    let mut report = report::Report::new(&scale);
+    tree::prepare(&servers, scale)?;
     for round in 1..=rounds {
         if round > 1 && Instant::now() >= end {
             break;
         }
         report.rounds = round;
-        one_round(cli, round, end, &servers, &scale, &mut report)?;
+        one_round(cli, round, end, &servers, scale, report)?;
     }
     if !cli.no_commands && wanted(&cli.only, "cleardown smb") {
         match ours::commands(&servers, cli.quick) {
@@ -112,7 +140,7 @@ fn run(cli: &Cli) -> io::Result<()> {
         }
         stop::check()?;
     }
-    report.write(&cli.output)
+    Ok(())
 }
 
 fn wanted(list: &[String], name: &str) -> bool {

@@ -224,14 +224,14 @@ fn median(mut times: Vec<Duration>) -> f64 {
 }
 
 /// User and system time, in ticks (fields 14 and 15 of `/proc/PID/stat`).
-fn ticks(pid: i32) -> u64 {
+pub(crate) fn ticks(pid: i32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
 /// How often the threads of a process have gone to sleep and come back.
-fn wakes(pid: i32) -> u64 {
+pub(crate) fn wakes(pid: i32) -> u64 {
     let mut sum = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
         let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
@@ -241,7 +241,7 @@ fn wakes(pid: i32) -> u64 {
     sum
 }
 
-fn resident(pid: i32) -> u64 {
+pub(crate) fn resident(pid: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)

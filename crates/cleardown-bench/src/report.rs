@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::contender;
+use crate::links::Section;
 use crate::ours::Commands;
 use crate::raw;
 use crate::work::{Measured, ROWS, Row, Scale};
@@ -29,6 +30,7 @@ pub(crate) struct Report {
     failures: BTreeMap<String, BTreeMap<String, String>>,
     left_out: BTreeMap<String, String>,
     pub(crate) commands: Option<Commands>,
+    pub(crate) links: Vec<Section>,
 }
 
 impl Report {
@@ -43,6 +45,7 @@ impl Report {
             failures: BTreeMap::new(),
             left_out: BTreeMap::new(),
             commands: None,
+            links: Vec::new(),
         }
     }
 
@@ -157,6 +160,7 @@ impl Report {
                 let _ = writeln!(text, "| {what} | {figure} |");
             }
         }
+        self.links.iter().for_each(|section| section.markdown(&mut text));
         self.notes(&mut text);
         text
     }

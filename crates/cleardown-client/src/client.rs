@@ -5,7 +5,7 @@ use std::time::Duration;
 use cleardown_core::request::{DialRequest, EndRequest, HangUpRequest, MapRequest, SharesRequest, Verb};
 use cleardown_core::view::{Connection, EndReport, Holders, Offered, Progress};
 use cleardown_core::{Error, Result};
-use cleardown_ipc::{Call, Instance, Location, Peer, Secret, value};
+use cleardown_ipc::{Call, Instance, Location, Peer, Secret};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 
@@ -54,7 +54,13 @@ impl Client {
 
     /// All connections; with those that are only remembered, and with holders, if wanted.
     pub async fn list(&self, remembered_too: bool, with_holders: bool) -> Result<Vec<Connection>> {
-        self.query(Call::List { remembered_too, with_holders }).await
+        self.query(Call::List { remembered_too, with_holders, name: None }).await
+    }
+
+    /// The same for one local name only, without its holders: what is told costs no more with many connections than with one.
+    pub async fn named(&self, name: &str, remembered_too: bool) -> Result<Vec<Connection>> {
+        let name = Some(name.to_owned());
+        self.query(Call::List { remembered_too, with_holders: false, name }).await
     }
 
     /// One connection, by local name or (deviceless) remote name, with its holders.
@@ -155,8 +161,11 @@ impl Client {
             changes.next().await?;
             // One list answers all the changes that have come in meanwhile.
             while let Some(Some(())) = changes.next().now_or_never() {}
-            let list = peer.query(&Call::List { remembered_too: false, with_holders: false }).await.ok()?;
-            Some((value::from_json(list).ok()?, (changes, peer)))
+            let list = peer
+                .query(&Call::List { remembered_too: false, with_holders: false, name: None })
+                .await
+                .ok()?;
+            Some((list, (changes, peer)))
         });
         Ok(Box::pin(stream::once(std::future::ready(first)).chain(later)))
     }
@@ -172,7 +181,7 @@ impl Client {
     }
 
     async fn query<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
-        value::from_json(self.peer.query(&call).await?)
+        self.peer.query(&call).await
     }
 
     /// Each operation has a connection of its own, so that hanging up cancels just this one.
@@ -183,7 +192,7 @@ impl Client {
         progress: impl FnMut(Progress),
     ) -> Result<T> {
         let peer = Peer::connect(&self.location).await?;
-        value::from_json(peer.operate(&call, patience, progress).await?)
+        peer.operate(&call, patience, progress).await
     }
 }
 

@@ -84,7 +84,7 @@ fn what(call: &Call) -> &'static str {
 mod tests {
     use super::*;
 
-    const LIST: Call = Call::List { remembered_too: false, with_holders: false };
+    const LIST: Call = Call::List { remembered_too: false, with_holders: false, name: None };
 
     fn allows(rules: Rules, uid: u32, call: &Call) -> bool {
         rules.check(Caller { uid, pid: None }, call).is_ok()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cleardown_core::view::{Connection, Holders};
-use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_core::{Error, ErrorKind, LocalName, Result};
 use cleardown_ipc::{Call, Caller, Change, ProgressSink, Service, server, value};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
@@ -35,9 +35,9 @@ impl Service for Daemon {
             self.context.rules.check(caller, &call)?;
             let context = &self.context;
             match call {
-                Call::List { remembered_too, with_holders } => {
+                Call::List { remembered_too, with_holders, name } => {
                     let with_holders = with_holders && context.rules.may_see_holders(caller);
-                    value::to_json(&self.list(remembered_too, with_holders).await?)
+                    value::to_json(&self.list(remembered_too, with_holders, name.as_deref()).await?)
                 }
                 Call::Status(name) => {
                     value::to_json(&self.status(&name, context.rules.may_see_holders(caller)).await?)
@@ -108,8 +108,15 @@ impl Daemon {
         });
     }
 
-    async fn list(&self, remembered_too: bool, with_holders: bool) -> Result<Vec<Connection>> {
-        let handles = self.context.registry.all();
+    /// All connections, or those of one local name.
+    async fn list(
+        &self,
+        remembered_too: bool,
+        with_holders: bool,
+        name: Option<&str>,
+    ) -> Result<Vec<Connection>> {
+        let registry = &self.context.registry;
+        let handles = name.map_or_else(|| registry.all(), |name| registry.called(name));
         join_all(handles.iter().map(|handle| handle.refresh())).await;
         let mut list: Vec<Connection> = handles.iter().map(|handle| handle.view()).collect();
         if with_holders {
@@ -121,13 +128,17 @@ impl Daemon {
         }
         if remembered_too {
             let drives = self.context.memory.drives().await?;
-            let away = drives.into_iter().filter(|d| self.context.registry.owner_of(&d.name).is_none());
+            let meant =
+                |drive: &LocalName| name.is_none_or(|name| name.parse().is_ok_and(|name| *drive == name));
+            let away = drives.into_iter().filter(|d| meant(&d.name) && registry.owner_of(&d.name).is_none());
             list.extend(away.map(|drive| restore::remembered_view(&self.context, &drive)));
         }
-        let links = self.context.registry.links();
+        let links = name.map_or_else(|| registry.links(), |name| registry.link(name).into_iter().collect());
         join_all(links.iter().filter(|link| link.shakes_hands()).map(|link| link.refresh())).await;
-        list.extend(link::fill_in(&self.context, &links).await);
-        list.extend(link::foreign(&self.context).await);
+        match name {
+            Some(_) => list.extend(link::fill_in(&self.context, &links).await),
+            None => list.extend(link::all(&self.context).await),
+        }
         list.sort_by_key(|view| view.name.to_lowercase());
         Ok(list)
     }

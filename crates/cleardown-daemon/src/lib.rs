@@ -19,6 +19,8 @@ mod mount_table;
 mod network;
 mod options;
 mod ppp_peer;
+#[doc(hidden)]
+pub mod pretend;
 mod reconcile;
 mod registry;
 mod restore;

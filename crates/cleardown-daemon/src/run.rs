@@ -82,7 +82,7 @@ fn lock(path: &Path) -> Result<Option<OwnedFd>> {
 
 /// Asks the daemon that is there to restore what is remembered.
 async fn hand_on_restoring(location: &Location) -> Result<()> {
-    Peer::connect(location).await?.query(&Call::KeepRestoring).await.map(drop)
+    Peer::connect(location).await?.query(&Call::KeepRestoring).await
 }
 
 async fn serve(

@@ -12,8 +12,9 @@ use crate::{Secret, value};
 /// The method and the arguments of a call.
 pub(crate) fn encode(call: &Call) -> Result<(&'static str, Vec<Variant<'static>>)> {
     Ok(match call {
-        Call::List { remembered_too, with_holders } => {
-            ("List", vec![options(&json!({"remembered": remembered_too, "holders": with_holders}))?.into()])
+        Call::List { remembered_too, with_holders, name } => {
+            let wish = json!({"remembered": remembered_too, "holders": with_holders, "name": name});
+            ("List", vec![options(&wish)?.into()])
         }
         Call::Status(name) => ("Status", vec![name.clone().into()]),
         Call::Holders(name) => ("Holders", vec![name.clone().into()]),
@@ -66,7 +67,8 @@ pub(crate) fn decode(member: &str, args: Vec<Value>, secret: Option<Secret>) -> 
         "List" => {
             let options = next().unwrap_or(Value::Null);
             let flag = |name| options.get(name).and_then(Value::as_bool).unwrap_or(false);
-            Ok(Call::List { remembered_too: flag("remembered"), with_holders: flag("holders") })
+            let name = options.get("name").and_then(Value::as_str).map(str::to_owned);
+            Ok(Call::List { remembered_too: flag("remembered"), with_holders: flag("holders"), name })
         }
         "Status" => text(next()).map(Call::Status),
         "Holders" => text(next()).map(Call::Holders),
@@ -173,10 +175,14 @@ mod tests {
             Call::End(request) => assert_eq!(request, end),
             other => panic!("{other:?}"),
         }
+        let list = |name| Call::List { remembered_too: true, with_holders: false, name };
         assert!(matches!(
-            round_trip(Call::List { remembered_too: true, with_holders: false }),
-            Call::List { remembered_too: true, with_holders: false }
+            round_trip(list(None)),
+            Call::List { remembered_too: true, with_holders: false, name: None }
         ));
+        assert!(
+            matches!(round_trip(list(Some("z:".into()))), Call::List { name: Some(name), .. } if name == "z:")
+        );
     }
 
     #[test]

@@ -236,18 +236,6 @@ fn object_path(id: &str) -> Result<ObjectPath<'static>> {
         .map_err(|e| Error::from(ErrorKind::BadParameter("not an object path".into())).because(e))
 }
 
-/// The value that a call has answered with, as the method's out arguments.
-pub(crate) fn answer_values(answer: &Value) -> Vec<Variant<'static>> {
-    match answer {
-        Value::Array(items) if items.is_empty() => vec![empty_objects()],
-        other => value::to_variant(other).into_iter().collect(),
-    }
-}
-
-fn empty_objects() -> Variant<'static> {
-    zbus::Array::new(&Signature::dict(Signature::Str, Signature::Variant)).into()
-}
-
 /// The reply message.
 pub(crate) fn reply(call: &Message, reply: Reply) -> zbus::Result<Message> {
     let header = call.header();

@@ -14,11 +14,13 @@ pub mod error;
 pub mod location;
 pub mod names;
 pub mod peer;
+mod read;
 pub mod secret;
 pub mod server;
 pub mod service;
 mod shim;
 pub mod value;
+mod write;
 
 pub use location::{Instance, Location};
 pub use peer::Peer;

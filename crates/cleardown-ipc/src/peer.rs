@@ -6,7 +6,7 @@ use std::time::Duration;
 use cleardown_core::view::Progress;
 use cleardown_core::{Error, ErrorKind, Result};
 use futures_util::{Stream, StreamExt};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use zbus::connection::Builder;
 use zbus::message::Type;
@@ -15,7 +15,7 @@ use zbus::{Connection, Message, MessageStream, Structure};
 use crate::error::from_zbus;
 use crate::names::{BUS_NAME, MANAGER, MANAGER_PATH};
 use crate::service::Call;
-use crate::{Location, call, dispatch, value};
+use crate::{Location, call, dispatch, read};
 
 /// How long connecting and answering a query may take: the daemon is on this machine.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ impl Peer {
     }
 
     /// Calls and waits for the answer, for at most [`PATIENCE`].
-    pub async fn query(&self, call: &Call) -> Result<Value> {
+    pub async fn query<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
         let (member, args) = call::encode(call)?;
         let body = args.into_iter().fold(Structure::builder(), zbus::wire::StructureBuilder::append_field);
         let asking = async {
@@ -60,7 +60,7 @@ impl Peer {
                 Ok(body) => self.method(member, &body).await,
                 Err(_) => self.method(member, &()).await,
             };
-            reply.map_err(from_zbus).and_then(|reply| first_value(&reply))
+            reply.map_err(from_zbus).and_then(|reply| read::first(&reply))
         };
         timeout(PATIENCE, asking)
             .await
@@ -77,12 +77,12 @@ impl Peer {
 
     /// Calls, hands on progress, and waits for the answer for as long as `patience` allows. Dropping the
     /// future while this is the only use of the connection hangs up, which cancels the call.
-    pub async fn operate(
+    pub async fn operate<T: DeserializeOwned>(
         self,
         call: &Call,
         patience: Option<Duration>,
         mut progress: impl FnMut(Progress),
-    ) -> Result<Value> {
+    ) -> Result<T> {
         let (member, args) = call::encode(call)?;
         let message = Message::method_call(MANAGER_PATH, member).interface(MANAGER).destination(BUS_NAME);
         let message = dispatch::with_values(message, args).map_err(from_zbus)?;
@@ -94,12 +94,12 @@ impl Peer {
                 let message = message.map_err(from_zbus)?;
                 match message.message_type() {
                     Type::Signal if is_progress(&message) => {
-                        if let Ok(report) = first_value(&message).and_then(value::from_json) {
+                        if let Ok(report) = read::first(&message) {
                             progress(report);
                         }
                     }
                     Type::MethodReturn if message.header().reply_serial() == Some(serial) => {
-                        return first_value(&message);
+                        return read::first(&message);
                     }
                     Type::Error if message.header().reply_serial() == Some(serial) => {
                         return Err(from_zbus(message.into()));
@@ -137,14 +137,4 @@ impl Peer {
 
 fn is_progress(message: &Message) -> bool {
     message.header().member().is_some_and(|member| member.as_str() == "Progress")
-}
-
-/// The first value of a message's body; null when it is empty.
-fn first_value(message: &Message) -> Result<Value> {
-    let body = message.body();
-    if body.is_empty() {
-        return Ok(Value::Null);
-    }
-    let fields: Structure<'_> = body.deserialize().map_err(from_zbus)?;
-    fields.fields().first().map_or(Ok(Value::Null), value::to_value)
 }

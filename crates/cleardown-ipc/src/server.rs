@@ -20,7 +20,7 @@ use crate::dispatch::{self, Fault, Request};
 use crate::names::{BUS_NAME, MANAGER, MANAGER_PATH};
 use crate::service::{Call, Caller, Change, ProgressSink, Service};
 use crate::shim::Session;
-use crate::value;
+use crate::{value, write};
 
 /// Clients at a time; more of them wait.
 const MOST_CLIENTS: usize = 256;
@@ -236,8 +236,13 @@ impl Conversation {
             while let Ok(report) = reports.try_recv() {
                 send_progress(&connection, &message, &report).await?;
             }
-            let reply = answer.map(|value| dispatch::answer_values(&value)).map_err(Fault::from);
-            send_reply(&connection, &message, reply).await
+            match answer {
+                Ok(value) if wants_reply(&message) => {
+                    within(connection.send(&write::reply(&message, &value)?)).await
+                }
+                Ok(_) => Ok(()),
+                Err(error) => send_reply(&connection, &message, Err(error.into())).await,
+            }
         })
     }
 }
@@ -254,11 +259,14 @@ async fn caller_on_bus(connection: &Connection, message: &Message) -> zbus::Resu
 }
 
 async fn send_reply(connection: &Connection, call: &Message, reply: dispatch::Reply) -> zbus::Result<()> {
-    let flags = call.primary_header().flags();
-    if flags.contains(zbus::message::Flags::NO_REPLY_EXPECTED) {
+    if !wants_reply(call) {
         return Ok(());
     }
     within(connection.send(&dispatch::reply(call, reply)?)).await
+}
+
+fn wants_reply(call: &Message) -> bool {
+    !call.primary_header().flags().contains(zbus::message::Flags::NO_REPLY_EXPECTED)
 }
 
 /// Progress goes to the caller alone.

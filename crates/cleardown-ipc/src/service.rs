@@ -29,6 +29,8 @@ pub enum Call {
         remembered_too: bool,
         /// With their holders.
         with_holders: bool,
+        /// Only what has this local name.
+        name: Option<String>,
     },
     /// One connection with its holders.
     Status(String),

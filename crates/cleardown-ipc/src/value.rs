@@ -62,14 +62,32 @@ pub(crate) fn dict(map: &Map<String, Value>) -> Dict<'static, 'static> {
     dict
 }
 
-fn list(name: &str, items: &[Value]) -> Array<'static> {
+/// What a list on D-Bus is a list of.
+pub(crate) enum Element {
+    /// Strings.
+    Text,
+    /// Dictionaries.
+    Object,
+    /// Variants.
+    Any,
+}
+
+/// What a list of this name is a list of.
+pub(crate) fn element(name: &str, items: &[Value]) -> Element {
     let strings =
         if items.is_empty() { STRING_LISTS.contains(&name) } else { items.iter().all(Value::is_string) };
-    let objects = items.iter().all(Value::is_object);
-    let element = match (strings, objects) {
-        (true, _) => Signature::Str,
-        (false, true) => Signature::dict(Signature::Str, Signature::Variant),
-        (false, false) => Signature::Variant,
+    match (strings, items.iter().all(Value::is_object)) {
+        (true, _) => Element::Text,
+        (false, true) => Element::Object,
+        (false, false) => Element::Any,
+    }
+}
+
+fn list(name: &str, items: &[Value]) -> Array<'static> {
+    let element = match element(name, items) {
+        Element::Text => Signature::Str,
+        Element::Object => Signature::dict(Signature::Str, Signature::Variant),
+        Element::Any => Signature::Variant,
     };
     let boxed = element == Signature::Variant;
     let mut array = Array::new(&element);

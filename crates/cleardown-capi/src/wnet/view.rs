@@ -45,10 +45,14 @@ pub(crate) fn drives(remembered_too: bool) -> Result<Vec<Drive>> {
 
 /// The drive of this local name, connected or remembered.
 pub(crate) fn drive(name: &LocalName) -> Result<Option<Drive>> {
-    let called = |drive: &Drive| drive.local.as_ref() == Some(name);
+    let find = |remembered_too| {
+        let word = name.to_string();
+        let list = session::query(Instance::User, async |client| client.named(&word, remembered_too).await)?;
+        Ok(list.into_iter().filter_map(Drive::of).find(|drive| drive.local.as_ref() == Some(name)))
+    };
     // What is connected is known without a look into the profile.
-    match drives(false)?.into_iter().find(called) {
+    match find(false)? {
         Some(drive) => Ok(Some(drive)),
-        None => Ok(drives(true)?.into_iter().find(called)),
+        None => find(true),
     }
 }

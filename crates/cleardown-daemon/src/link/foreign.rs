@@ -1,7 +1,8 @@
 //! The list's look at the kernel: counters of our own links, and links that others made. Nothing is sent, no process
 //! is asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +17,36 @@ use crate::context::Context;
 /// How long a look for the processes behind foreign links may take.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// All links: ours, and those that others made in our network namespace. The kernel is asked once.
+pub(crate) async fn all(context: &Context) -> Vec<Connection> {
+    let links = context.registry.links();
+    let ours: HashSet<Interface> = links.iter().filter_map(|link| link.interface()).collect();
+    let look = move || {
+        let interfaces = net::interfaces()?;
+        let (own, others) = interfaces.into_iter().partition(|details| ours.contains(&details.interface));
+        io::Result::Ok((own, net::foreign(others, PATIENCE)?))
+    };
+    let (own, others) = asked(look).await.unwrap_or_default();
+    let mut lines = filled_in(context, &links, own).await;
+    lines.extend(others.iter().map(line));
+    lines
+}
+
 /// The lines of these links, with counters and the drives that are reached over them.
 pub(crate) async fn fill_in(context: &Context, links: &[Arc<LinkHandle>]) -> Vec<Connection> {
     if links.is_empty() {
         return Vec::new();
     }
-    let details = tokio::task::spawn_blocking(net::interfaces).await.ok().and_then(Result::ok);
-    let details = details.unwrap_or_default();
+    filled_in(context, links, asked(net::interfaces).await.unwrap_or_default()).await
+}
+
+/// What the kernel answers, away from the runtime's threads; none when it does not.
+async fn asked<T: Send + 'static>(look: impl FnOnce() -> io::Result<T> + Send + 'static) -> Option<T> {
+    let answer = tokio::task::spawn_blocking(look).await.ok()?;
+    answer.inspect_err(|error| tracing::debug!(%error, "asking the kernel for interfaces")).ok()
+}
+
+async fn filled_in(context: &Context, links: &[Arc<LinkHandle>], details: Vec<Details>) -> Vec<Connection> {
     let details: HashMap<Interface, Details> =
         details.into_iter().map(|details| (details.interface.clone(), details)).collect();
     let drives = dependents::of_all(context, links).await;
@@ -33,23 +57,10 @@ pub(crate) async fn fill_in(context: &Context, links: &[Arc<LinkHandle>]) -> Vec
     links.iter().zip(drives).map(line).collect()
 }
 
-/// Links that others made in our network namespace.
-pub(crate) async fn foreign(context: &Context) -> Vec<Connection> {
-    let ours: Vec<Interface> = context.registry.links().iter().filter_map(|link| link.interface()).collect();
-    let look = move || net::foreign(&ours, PATIENCE);
-    match tokio::task::spawn_blocking(look).await {
-        Ok(Ok(found)) => found.iter().map(line).collect(),
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "looking for links that others made");
-            Vec::new()
-        }
-        Err(_) => Vec::new(),
-    }
-}
-
 /// The link of this name that others made.
 pub(crate) async fn foreign_called(context: &Context, name: &str) -> Option<Connection> {
-    foreign(context).await.into_iter().find(|link| link.name == name)
+    let foreign = |view: &Connection| view.link.as_ref().is_some_and(|link| link.foreign);
+    all(context).await.into_iter().find(|view| view.name == name && foreign(view))
 }
 
 fn line(foreign: &Foreign) -> Connection {

@@ -15,8 +15,8 @@ mod talk;
 
 pub(crate) use dial::dial;
 pub(crate) use end::{end_all, hang_up};
-pub(crate) use foreign::{fill_in, foreign, foreign_called};
+pub(crate) use foreign::{all, fill_in, foreign_called};
 pub(crate) use handle::LinkHandle;
 pub(crate) use network::watch;
 pub(crate) use reconcile::reconcile;
-pub(crate) use spec::Record;
+pub(crate) use spec::{LinkSpec, Record};

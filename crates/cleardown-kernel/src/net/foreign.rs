@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::interface::{Address, Details, Interface, addresses, interfaces};
+use super::interface::{Address, Details, addresses};
 use crate::holders::reader::Reader;
 use crate::process::Identity;
 
@@ -63,18 +63,15 @@ pub struct Owner {
     pub program: String,
 }
 
-/// The links of our network namespace apart from `ours`. Nothing is sent and no process is asked. Blocks at most for
+/// The links among these interfaces of our network namespace. Nothing is sent and no process is asked. Blocks at most for
 /// `patience`; owners that are not found by then stay unknown.
 ///
 /// # Errors
-/// What the kernel answers when it is asked for its interfaces.
-pub fn foreign(ours: &[Interface], patience: Duration) -> io::Result<Vec<Foreign>> {
+/// What the kernel answers when it is asked for addresses.
+pub fn foreign(interfaces: Vec<Details>, patience: Duration) -> io::Result<Vec<Foreign>> {
     let until = Instant::now() + patience;
-    let links: Vec<(ForeignKind, Details)> = interfaces()?
-        .into_iter()
-        .filter(|details| !ours.contains(&details.interface))
-        .filter_map(|details| Some((kind(&details)?, details)))
-        .collect();
+    let links: Vec<(ForeignKind, Details)> =
+        interfaces.into_iter().filter_map(|details| Some((kind(&details)?, details))).collect();
     if links.is_empty() {
         return Ok(Vec::new());
     }
