@@ -87,7 +87,7 @@ fn own(context: &Context) -> Vec<Drive> {
 async fn of_user(instance: Instance) -> Vec<Drive> {
     let list = async {
         let peer = Peer::connect(&Location::of(instance)).await?;
-        let list = peer.query(&Call::List { remembered_too: false, with_holders: false }).await?;
+        let list = peer.query(&Call::List { remembered_too: false, with_holders: false, name: None }).await?;
         value::from_json::<Vec<Connection>>(list)
     };
     let list = list.await.inspect_err(|error| tracing::debug!(%error, ?instance, "a user's drives"));
