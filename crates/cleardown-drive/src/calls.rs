@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cleardown_fuse::{Header, Reply};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::drive::Inner;
@@ -39,6 +41,38 @@ impl Calls {
     }
 }
 
+/// A timer that is due soon while requests come, and none when they have ceased.
+///
+/// For each new timer that is due before all others tokio wakes its driver: a system call, and a change of thread. Each
+/// request has timers, and would often be the only one that has; so one is kept that is due before theirs.
+#[derive(Debug, Default)]
+pub(crate) struct Beat {
+    going: AtomicBool,
+    /// Requests so far.
+    count: AtomicUsize,
+}
+
+/// Sooner than what requests wait for.
+const BEAT: Duration = Duration::from_millis(500);
+
+impl Beat {
+    fn request(self: &Arc<Self>, runtime: &Handle) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if self.going.load(Ordering::Relaxed) || self.going.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let beat = self.clone();
+        runtime.spawn(async move {
+            let mut seen = 0;
+            while seen != beat.count.load(Ordering::Relaxed) {
+                seen = beat.count.load(Ordering::Relaxed);
+                tokio::time::sleep(BEAT).await;
+            }
+            beat.going.store(false, Ordering::Relaxed);
+        });
+    }
+}
+
 impl Inner {
     /// Works on a request in a task; `answer` gives the reply.
     pub(crate) fn spawn<T: Send + 'static>(
@@ -59,6 +93,7 @@ impl Inner {
         work: impl Future<Output = Answer<T>> + Send + 'static,
         answer: impl FnOnce(Reply, T) + Send + 'static,
     ) {
+        self.beat.request(&self.runtime);
         let signal = Arc::new(Notify::new());
         self.calls.0.lock().insert(header.unique, signal.clone());
         let inner = self.clone();

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::arena::{Arena, ArenaPool};
-use crate::calls::Calls;
+use crate::calls::{Beat, Calls};
 use crate::file::{FileState, Remote};
 use crate::kernel::Kernel;
 use crate::nodes::Table;
@@ -84,6 +84,7 @@ pub(crate) struct Inner {
     pub(crate) table: Mutex<Table>,
     pub(crate) handles: Mutex<HashMap<u64, Open>>,
     pub(crate) calls: Calls,
+    pub(crate) beat: Arc<Beat>,
     pub(crate) kernel: Kernel,
     pub(crate) server: watch::Sender<ServerState>,
     /// Handles on the server that no application uses, oldest first.
@@ -199,6 +200,7 @@ impl Inner {
             runtime: Handle::current(),
             handles: Mutex::default(),
             calls: Calls::default(),
+            beat: Arc::default(),
             kernel: Kernel::new(),
             server: watch::Sender::new(ServerState::Connected),
             parked: Mutex::default(),

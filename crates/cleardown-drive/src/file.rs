@@ -32,6 +32,28 @@ pub(crate) struct FileState {
     pub(crate) live: Mutex<Vec<Arc<Remote>>>,
     /// Removed by us when the last handle is closed.
     pub(crate) silly: AtomicBool,
+    ways: Mutex<Ways>,
+}
+
+/// How an open handle goes to the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Through the kernel's page cache.
+    Cached,
+    /// Past it, reading only.
+    DirectRead,
+    /// Past it, also writing.
+    DirectWrite,
+}
+
+/// How many handles go which way.
+///
+/// The kernel drops the pages that a direct write covers before it sends the write, and not after: who read them
+/// through the cache meanwhile would go on seeing what was there before. So never both at once.
+#[derive(Debug, Default)]
+struct Ways {
+    cached: usize,
+    direct_write: usize,
 }
 
 /// What the server has not acknowledged.
@@ -92,7 +114,34 @@ impl FileState {
             locks: LockTable::default(),
             live: Mutex::default(),
             silly: AtomicBool::new(false),
+            ways: Mutex::default(),
         })
+    }
+
+    /// The way of one more handle, which would go past the page cache if it may (`direct`).
+    pub(crate) fn take_way(&self, writes: bool, direct: bool) -> Way {
+        let mut ways = self.ways.lock();
+        let way = match () {
+            () if !writes && (direct || ways.direct_write > 0) => Way::DirectRead,
+            () if ways.direct_write > 0 || direct && ways.cached == 0 => Way::DirectWrite,
+            () => Way::Cached,
+        };
+        match way {
+            Way::Cached => ways.cached += 1,
+            Way::DirectWrite => ways.direct_write += 1,
+            Way::DirectRead => {}
+        }
+        way
+    }
+
+    /// A handle that went this way is closed.
+    pub(crate) fn leave_way(&self, way: Way) {
+        let mut ways = self.ways.lock();
+        match way {
+            Way::Cached => ways.cached = ways.cached.saturating_sub(1),
+            Way::DirectWrite => ways.direct_write = ways.direct_write.saturating_sub(1),
+            Way::DirectRead => {}
+        }
     }
 
     /// The byte after the last that is pending.
@@ -301,5 +350,32 @@ impl Inner {
         if let Some(file) = &known.file {
             file.touch();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_file_is_written_directly_while_it_is_open_through_the_cache() {
+        let file = FileState::new(7);
+        let reader = file.take_way(false, false);
+        let writer = file.take_way(true, true);
+        assert_eq!((reader, writer), (Way::Cached, Way::Cached));
+        file.leave_way(reader);
+        assert_eq!(file.take_way(true, true), Way::Cached, "the first writer still has it open");
+        file.leave_way(writer);
+        file.leave_way(writer);
+        assert_eq!(file.take_way(true, true), Way::DirectWrite);
+        assert_eq!(file.take_way(false, false), Way::DirectRead, "a small file, but it is being written");
+        assert_eq!(file.take_way(true, false), Way::DirectWrite);
+    }
+
+    #[test]
+    fn a_large_file_is_read_directly_beside_whatever_else() {
+        let file = FileState::new(7);
+        assert_eq!(file.take_way(true, false), Way::Cached);
+        assert_eq!(file.take_way(false, true), Way::DirectRead);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use cleardown_share::ShareResult;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -187,7 +187,7 @@ fn ask(inner: &Arc<Inner>, remote: &Arc<Remote>, chunk: u64) -> Chunk {
 }
 
 /// Waits for the pieces of a read. None: the server is to be asked after all.
-pub(crate) async fn wait(pieces: Vec<(Piece, u64, usize)>) -> Option<Bytes> {
+pub(crate) async fn wait(pieces: Vec<(Piece, u64, usize)>) -> Option<Vec<Bytes>> {
     let mut parts = Vec::with_capacity(pieces.len());
     for (mut piece, from, len) in pieces {
         let data = piece.wait_for(Option::is_some).await.ok()?.clone();
@@ -198,10 +198,5 @@ pub(crate) async fn wait(pieces: Vec<(Piece, u64, usize)>) -> Option<Bytes> {
             break;
         }
     }
-    if let [one] = parts.as_slice() {
-        return Some(one.clone());
-    }
-    let mut joined = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
-    parts.iter().for_each(|part| joined.extend_from_slice(part));
-    Some(joined.freeze())
+    Some(parts)
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use cleardown_share::{ShareError, ShareResult};
 
 use crate::arena::Record;
@@ -65,10 +65,11 @@ impl Inner {
         Ok(())
     }
 
-    /// Adds to the piece that was written last, if this follows on it.
+    /// Adds to the piece that was written last, if this follows on it, and is small enough to be copied.
     fn append(&self, queue: &mut Queue, offset: u64, data: &Bytes) -> bool {
         let Some(last) = queue.waiting.back_mut() else { return false };
-        last.end() == offset
+        data.len() < IN_PLACE
+            && last.end() == offset
             && last.len + (data.len() as u64) <= REQUEST
             && self.arena.shared.extend(last, data)
     }
@@ -123,14 +124,14 @@ impl Inner {
 
     async fn send(self: Arc<Self>, file: Arc<FileState>, remote: Arc<Remote>, batch: Vec<Record>) {
         let offset = batch[0].offset;
-        let bytes = gather(&batch);
+        let pieces: Vec<_> = batch.iter().map(Record::bytes).collect();
         let written = self
             .with(&remote, |server| {
-                let bytes = bytes.clone();
-                async move { server.write(offset, bytes).await }
+                let pieces = pieces.clone();
+                async move { server.write_pieces(offset, pieces).await }
             })
             .await;
-        drop(bytes);
+        drop(pieces);
         self.landed(&file, batch, written);
         self.pump_from(&file, false);
     }
@@ -284,15 +285,6 @@ fn next_batch(queue: &mut Queue) -> Option<Vec<Record>> {
         return None;
     }
     Some(queue.waiting.drain(..count).collect())
-}
-
-fn gather(batch: &[Record]) -> Bytes {
-    if let [one] = batch {
-        return one.bytes();
-    }
-    let mut bytes = BytesMut::with_capacity(batch.iter().map(|record| record.len as usize).sum());
-    batch.iter().for_each(|record| bytes.extend_from_slice(&record.bytes()));
-    bytes.freeze()
 }
 
 /// While it lives, nothing of the file is held back.

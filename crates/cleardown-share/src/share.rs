@@ -255,6 +255,10 @@ pub trait File: Send + Sync + 'static {
     /// Writes all of it at the end of the file, wherever other clients have moved that meanwhile; returns the file's size
     /// then. After an error of the transport it is not known whether it was written.
     async fn append(&self, data: Bytes) -> ShareResult<u64>;
+    /// Writes pieces one behind the other, as [`File::write`] does; joins them unless the protocol can do without.
+    async fn write_pieces(&self, offset: u64, pieces: Vec<Bytes>) -> ShareResult<()> {
+        self.write(offset, join(pieces)).await
+    }
     /// Makes what was written durable on the server (`fsync`).
     async fn flush(&self) -> ShareResult<()>;
     /// The attributes now.
@@ -296,4 +300,12 @@ pub trait File: Send + Sync + 'static {
     }
     /// Closes it on the server.
     async fn close(&self) -> ShareResult<()>;
+}
+
+/// The pieces as one; a single one is not copied.
+fn join(mut pieces: Vec<Bytes>) -> Bytes {
+    if pieces.len() == 1 {
+        return pieces.remove(0);
+    }
+    pieces.concat().into()
 }

@@ -271,8 +271,7 @@ impl Connection {
             let seal = security.encrypt || frame.encrypt;
             let sign = !seal && (security.sign || frame.protect);
             if (seal && security.sealer.is_some()) || (sign && security.signer.is_some()) {
-                frame.bytes.extend_from_slice(&frame.payload);
-                frame.payload = Bytes::new();
+                frame.payload.drain(..).for_each(|piece| frame.bytes.extend_from_slice(&piece));
             }
             match (&security.sealer, &security.signer) {
                 (Some(sealer), _) if seal => {
@@ -290,7 +289,7 @@ impl Connection {
             }
         }
         debug_assert_eq!(FRONT, TRANSFORM + 4);
-        let length = frame.bytes.len() - skip - 4 + frame.payload.len();
+        let length = frame.bytes.len() - skip - 4 + frame.payload.iter().map(Bytes::len).sum::<usize>();
         frame.bytes[skip..skip + 4].copy_from_slice(&(length as u32).to_be_bytes());
         let mut head = Bytes::from(frame.bytes);
         let head = head.split_off(skip);
@@ -325,8 +324,11 @@ impl Connection {
             match receiver.receive().await {
                 Ok(frame) => {
                     self.heard.store(self.clock(), Ordering::Relaxed);
-                    if self.dispatch(frame).is_err() {
-                        return "the server sent what makes no sense, or is not from it".into();
+                    match self.dispatch(frame) {
+                        Ok(frame) => receiver.keep(frame),
+                        Err(Malformed) => {
+                            return "the server sent what makes no sense, or is not from it".into();
+                        }
                     }
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
@@ -338,7 +340,7 @@ impl Connection {
     }
 
     /// Opens, checks and takes apart a frame, and hands each message to who waits for it.
-    fn dispatch(self: &Arc<Self>, mut frame: BytesMut) -> Result<(), Malformed> {
+    fn dispatch(self: &Arc<Self>, mut frame: BytesMut) -> Result<Bytes, Malformed> {
         let security = self.security.get();
         let sealed = frame.starts_with(b"\xFDSMB");
         if sealed {
@@ -368,7 +370,7 @@ impl Connection {
         for (at, length, header) in verdicts {
             self.deliver(Reply { header, message: frame.slice(at..at + length) });
         }
-        Ok(())
+        Ok(frame)
     }
 
     fn deliver(self: &Arc<Self>, reply: Reply) {

@@ -199,29 +199,49 @@ async fn read_piece(link: &Link, file: FileId, at: (u64, u32), deadline: Instant
     }
 }
 
-/// Writes one piece, whole.
+/// Writes what fits into one request, whole.
 async fn write_piece(
     link: &Link,
     file: FileId,
     mut offset: u64,
-    mut data: Bytes,
+    mut data: Vec<Bytes>,
     deadline: Instant,
 ) -> ShareResult<()> {
-    while !data.is_empty() {
-        let len = data.len() as u32;
+    loop {
+        let len = total(&data) as u32;
         let mut frame = Frame::new();
         frame
             .add(Command::Write, link.tree, link.charge(len), |body| request::write(body, file, offset, len));
         frame.payload = data.clone();
         let reply = link.call_one(frame, deadline).await?;
         let written = request::written(reply.ok()?)?;
+        if written == len {
+            return Ok(());
+        }
         if written == 0 || written > len {
             return Err(ShareError::server(libc::EIO, "the server wrote nothing"));
         }
         offset += u64::from(written);
-        let _ = data.split_to(written as usize);
+        cut(&mut data, written as usize);
     }
-    Ok(())
+}
+
+fn total(data: &[Bytes]) -> usize {
+    data.iter().map(Bytes::len).sum()
+}
+
+/// Takes the first `len` bytes off.
+fn cut(data: &mut Vec<Bytes>, mut len: usize) -> Vec<Bytes> {
+    let mut front = Vec::new();
+    while len > 0 && !data.is_empty() {
+        if data[0].len() > len {
+            front.push(data[0].split_to(len));
+            break;
+        }
+        len -= data[0].len();
+        front.push(data.remove(0));
+    }
+    front
 }
 
 async fn read_range(
@@ -250,20 +270,22 @@ async fn write_range(
     link: &Link,
     file: FileId,
     offset: u64,
-    data: &Bytes,
+    data: &[Bytes],
     deadline: Instant,
 ) -> ShareResult<()> {
-    let chunk = link.chunk(true);
-    let len = u32::try_from(data.len()).map_err(|_| status::error(status::INVALID_PARAMETER))?;
-    if len <= chunk {
-        return write_piece(link, file, offset, data.clone(), deadline).await;
+    let chunk = link.chunk(true) as usize;
+    let (mut at, mut rest, mut writes) = (offset, data.to_vec(), Vec::new());
+    rest.retain(|piece| !piece.is_empty());
+    while !rest.is_empty() {
+        let piece = cut(&mut rest, chunk);
+        let len = total(&piece) as u64;
+        writes.push(write_piece(link, file, at, piece, deadline));
+        at += len;
     }
-    let writes = pieces(0, len, chunk).map(|(at, len)| {
-        let piece = data.slice(at as usize..at as usize + len as usize);
-        write_piece(link, file, offset + at, piece, deadline)
-    });
-    try_join_all(writes).await?;
-    Ok(())
+    match writes.len() {
+        1 => writes.remove(0).await,
+        _ => try_join_all(writes).await.map(drop),
+    }
 }
 
 impl SmbFile {
@@ -312,12 +334,16 @@ impl File for SmbFile {
     }
 
     async fn write(&self, offset: u64, data: Bytes) -> ShareResult<()> {
+        self.write_pieces(offset, vec![data]).await
+    }
+
+    async fn write_pieces(&self, offset: u64, data: Vec<Bytes>) -> ShareResult<()> {
         self.0.core.may_write()?;
         retry!(self.0.core, |link, deadline| {
             let file = self.0.on(&link)?;
             match write_range(&link, file, offset, &data, deadline).await {
                 Err(error) if status::is(&error, status::FILE_LOCK_CONFLICT) => {
-                    match self.0.locks.holder(&link, offset, data.len() as u64) {
+                    match self.0.locks.holder(&link, offset, total(&data) as u64) {
                         Some(own) => write_range(&link, own, offset, &data, deadline).await,
                         None => Err(error),
                     }

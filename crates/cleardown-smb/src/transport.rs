@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -33,10 +34,20 @@ const GATHER: usize = 32;
 /// What is read at once when no large frame is expected.
 const SMALL: usize = 16 * 1024;
 
+/// A frame of at least this size gets a buffer of its own, which is used again.
+const LARGE: usize = 256 * 1024;
+/// So many of those are kept.
+const KEPT: usize = 16;
+/// Until nothing has come for this long.
+const QUIET: Duration = Duration::from_secs(1);
+
 /// The receiving side.
 pub(crate) struct Receiver {
     stream: OwnedReadHalf,
     buffer: BytesMut,
+    /// Large frames that were handed on. Where nobody reads one any more its memory takes the next: a fresh
+    /// megabyte costs 256 page faults.
+    used: Vec<Bytes>,
 }
 
 impl Transport {
@@ -44,7 +55,7 @@ impl Transport {
         stream.set_nodelay(true)?;
         let (reader, stream) = stream.into_split();
         let transport = Transport { stream, queue: Mutex::default(), writable: Notify::new() };
-        Ok((transport, Receiver { stream: reader, buffer: BytesMut::new() }))
+        Ok((transport, Receiver { stream: reader, buffer: BytesMut::new(), used: Vec::new() }))
     }
 
     /// Closes both directions at once; what is queued is dropped.
@@ -54,9 +65,8 @@ impl Transport {
     }
 
     /// Sends a frame (its head, and a payload that is not copied), or queues it.
-    pub(crate) fn send(&self, head: Bytes, payload: Bytes) -> io::Result<()> {
-        let mut chunks = VecDeque::from([head, payload]);
-        chunks.retain(|chunk| !chunk.is_empty());
+    pub(crate) fn send(&self, head: Bytes, payload: Vec<Bytes>) -> io::Result<()> {
+        let mut chunks: VecDeque<_> = [head].into_iter().chain(payload).collect();
         {
             let mut queue = self.queue.lock();
             if queue.busy {
@@ -147,16 +157,36 @@ impl Receiver {
         }
     }
 
+    /// A frame was handed on.
+    pub(crate) fn keep(&mut self, frame: Bytes) {
+        if frame.len() >= LARGE && self.used.len() < KEPT {
+            self.used.push(frame);
+        }
+    }
+
+    /// A buffer with at least this much room.
+    fn take(&mut self, room: usize) -> BytesMut {
+        let free = self.used.iter().position(Bytes::is_unique).filter(|_| room >= LARGE);
+        if let Some(mut buffer) = free.and_then(|at| self.used.swap_remove(at).try_into_mut().ok()) {
+            buffer.clear();
+            buffer.reserve(room);
+            return buffer;
+        }
+        BytesMut::with_capacity(room)
+    }
+
     /// Reads once, at least one byte.
     async fn fill(&mut self, wanted: usize) -> io::Result<()> {
-        let buffer = &mut self.buffer;
-        let missing = wanted - buffer.len();
-        if buffer.capacity() - buffer.len() < missing.max(64) {
-            let mut larger = BytesMut::with_capacity(wanted.max(buffer.len() + SMALL));
-            larger.extend_from_slice(buffer);
-            *buffer = larger;
+        let missing = wanted - self.buffer.len();
+        if self.buffer.capacity() - self.buffer.len() < missing.max(64) {
+            let mut larger = self.take(wanted.max(self.buffer.len() + SMALL));
+            larger.extend_from_slice(&self.buffer);
+            self.buffer = larger;
         }
-        match self.stream.read_buf(buffer).await? {
+        if !self.used.is_empty() && tokio::time::timeout(QUIET, self.stream.readable()).await.is_err() {
+            self.used.clear();
+        }
+        match self.stream.read_buf(&mut self.buffer).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }

@@ -10,6 +10,8 @@ use cleardown_share::{Access, Capabilities};
 use super::{Begun, FileHandle, begin};
 use crate::drive::Inner;
 use crate::errno::{Answer, Errno};
+use crate::file::Way;
+use crate::kernel::Tell;
 use crate::reader::{self, Plan};
 use crate::writer::Refused;
 
@@ -43,9 +45,8 @@ impl Inner {
             }
         };
         let pieces = match plan {
-            Plan::Ready(parts) if !too_short(parts.iter().map(Bytes::len).sum()) => {
-                let slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
-                reply.pieces(&slices);
+            Plan::Ready(parts) if !too_short(total(&parts)) => {
+                answer(reply, &parts);
                 return Ok(());
             }
             Plan::Soon(pieces) => Some(pieces),
@@ -54,10 +55,10 @@ impl Inner {
         let inner = self.clone();
         let work = async move {
             if let Some(pieces) = pieces
-                && let Some(data) = reader::wait(pieces).await
-                && !too_short(data.len())
+                && let Some(parts) = reader::wait(pieces).await
+                && !too_short(total(&parts))
             {
-                return Ok(data);
+                return Ok(parts);
             }
             if pending {
                 inner.settle_range(&handle.file, offset..end).await?;
@@ -66,11 +67,11 @@ impl Inner {
             let data = read().await?;
             if too_short(data.len()) {
                 inner.settle_range(&handle.file, offset..u64::MAX).await?;
-                return Ok(read().await?);
+                return Ok(vec![read().await?]);
             }
-            Ok(data)
+            Ok(vec![data])
         };
-        self.spawn(header, reply, work, |reply, data: Bytes| reply.bytes(data));
+        self.spawn(header, reply, work, |reply, parts| answer(reply, &parts));
         Ok(())
     }
 
@@ -106,6 +107,10 @@ impl Inner {
         }
         let waits = durable || (flags | handle.flags) & libc::O_DIRECT != 0;
         let accepted = self.accept(&handle.file, &handle.remote, offset, &data);
+        if handle.way == Way::DirectWrite && handle.file.opens() > 1 {
+            // Somebody may have it mapped.
+            self.kernel.tell(Tell::Data(handle.node));
+        }
         match accepted {
             Ok(()) if !waits => {
                 reply.written(size);
@@ -288,4 +293,14 @@ impl Inner {
 /// What the application opened it for.
 fn access(handle: &FileHandle) -> Access {
     super::opening::access_of(handle.flags)
+}
+
+/// Answers a read, without joining its parts.
+fn answer(reply: Reply, parts: &[Bytes]) {
+    let slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    reply.pieces(&slices);
+}
+
+fn total(parts: &[Bytes]) -> usize {
+    parts.iter().map(Bytes::len).sum()
 }

@@ -20,7 +20,7 @@ use crate::attrs::{TTL, now, to_fuse};
 use crate::dirs::DirHandle;
 use crate::drive::Inner;
 use crate::errno::{Answer, Errno};
-use crate::file::{FileState, Remote};
+use crate::file::{FileState, Remote, Way};
 use crate::kernel::Tell;
 use crate::reader::ReadAhead;
 
@@ -41,6 +41,7 @@ pub(crate) struct FileHandle {
     pub(crate) flags: i32,
     /// A lock was lost that its user relied on: everything fails until it is closed.
     pub(crate) lost: AtomicBool,
+    pub(crate) way: Way,
     pub(crate) ahead: ReadAhead,
 }
 

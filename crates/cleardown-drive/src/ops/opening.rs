@@ -5,18 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
-use cleardown_fuse::{Header, OpenFlags, Reply};
+use cleardown_fuse::{Header, InitFlags, OpenFlags, Reply};
 use cleardown_share::{Access, Attr, Disposition, FileKind, Lease, OpenHow, Opened, ShareResult};
 
 use super::{Begun, FileHandle, Open, begin, done_before};
 use crate::drive::Inner;
 use crate::errno::Errno;
-use crate::file::{FileState, Remote};
+use crate::file::{FileState, Remote, Way};
 use crate::nodes::Handle;
 use crate::reader::ReadAhead;
 
 /// Files below this size are read with their opening.
 const HEAD: u32 = 64 << 10;
+/// Files of at least this size are read past the kernel's page cache.
+const LARGE: u64 = 32 << 20;
 
 pub(crate) fn access_of(flags: i32) -> Access {
     match flags & libc::O_ACCMODE {
@@ -36,8 +38,9 @@ impl Inner {
         }
         let file = begin!(reply, self.file_of(node).ok_or(Errno(libc::ESTALE)));
         if !truncates && let Some(remote) = self.join_live(&file, access) {
-            let fh = self.new_handle(&file, remote, flags);
-            reply.opened(fh, flags_for(flags) | OpenFlags::KEEP_CACHE);
+            let size = self.table.lock().get(node).and_then(|known| Some(known.seen.as_ref()?.attr.size));
+            let (fh, how) = self.new_handle(&file, remote, flags, size.unwrap_or(0));
+            reply.opened(fh, how | OpenFlags::KEEP_CACHE);
             return Ok(());
         }
         let path = begin!(reply, self.node_path(node));
@@ -61,14 +64,15 @@ impl Inner {
                 inner.changed_locally(node, |_| 0);
             }
             let keep = inner.took(node, &opened.attr, asked, opened.lease);
-            let whole = head.filter(|head| head.len() as u64 == opened.attr.size);
+            let size = opened.attr.size;
+            let whole = head.filter(|head| head.len() as u64 == size);
             let remote = inner.go_live(&file, access, opened);
-            let fh = inner.new_handle(&file, remote, flags);
+            let (fh, how) = inner.new_handle(&file, remote, flags, size);
             if let (Some(whole), Ok(handle)) = (whole, inner.file_handle(fh)) {
                 handle.ahead.begin_with(whole, version, asked);
             }
             let keep = if keep { OpenFlags::KEEP_CACHE } else { OpenFlags::empty() };
-            Ok((fh, flags_for(flags) | keep))
+            Ok((fh, how | keep))
         };
         self.spawn(header, reply, work, |reply, (fh, flags)| reply.opened(fh, flags));
         Ok(())
@@ -125,19 +129,54 @@ impl Inner {
         remote
     }
 
-    fn new_handle(&self, file: &Arc<FileState>, remote: Arc<Remote>, flags: i32) -> u64 {
+    /// A handle for the kernel on a file of `size` bytes, and how it is to use it.
+    fn new_handle(
+        &self,
+        file: &Arc<FileState>,
+        remote: Arc<Remote>,
+        flags: i32,
+        size: u64,
+    ) -> (u64, OpenFlags) {
         let fh = self.arena.shared.header().next_fh.fetch_add(1, Ordering::Relaxed);
-        self.insert_handle(fh, file.clone(), remote, flags, false);
+        let writes = access_of(flags).contains(Access::WRITE);
+        let way = file.take_way(writes, self.streams(flags, size));
+        self.insert_handle(fh, file.clone(), remote, flags, way, false);
         self.table.lock().opened(fh, file.node, flags);
-        fh
+        let how = match way {
+            _ if flags & libc::O_DIRECT != 0 => OpenFlags::DIRECT_IO | OpenFlags::PARALLEL_DIRECT_WRITES,
+            Way::Cached => OpenFlags::empty(),
+            Way::DirectRead | Way::DirectWrite => OpenFlags::DIRECT_IO,
+        };
+        (fh, how)
     }
 
-    fn insert_handle(&self, fh: u64, file: Arc<FileState>, remote: Arc<Remote>, flags: i32, lost: bool) {
+    /// Whether a handle should go past the page cache: what is only written, and what is large and only read. That
+    /// saves a copy and the handling of pages, which cost more than the network's part of a fast stream. Only on a
+    /// kernel that keeps mappings of such files true (Linux 6.6).
+    fn streams(&self, flags: i32, size: u64) -> bool {
+        let streams = match flags & libc::O_ACCMODE {
+            libc::O_WRONLY => true,
+            libc::O_RDONLY => size >= LARGE,
+            _ => false,
+        };
+        let agreed = || self.arena.shared.negotiated();
+        streams && agreed().is_some_and(|agreed| agreed.flags().contains(InitFlags::DIRECT_IO_ALLOW_MMAP))
+    }
+
+    fn insert_handle(
+        &self,
+        fh: u64,
+        file: Arc<FileState>,
+        remote: Arc<Remote>,
+        flags: i32,
+        way: Way,
+        lost: bool,
+    ) {
         file.opened();
         self.open_files.fetch_add(1, Ordering::Relaxed);
         let node = file.node;
         let lost = AtomicBool::new(lost);
-        let handle = FileHandle { node, file, remote, flags, lost, ahead: ReadAhead::default() };
+        let handle = FileHandle { node, file, remote, flags, lost, way, ahead: ReadAhead::default() };
         self.handles.lock().insert(fh, Open::File(Arc::new(handle)));
     }
 
@@ -153,8 +192,9 @@ impl Inner {
         let file = self.file_of(node).unwrap_or_else(|| FileState::new(node));
         let remote = Remote::new(node, access_of(flags), None, Lease::default());
         file.live.lock().push(remote.clone());
+        let way = file.take_way(access_of(flags).contains(Access::WRITE), self.streams(flags, 0));
         let flags = flags & !(libc::O_TRUNC | libc::O_CREAT | libc::O_EXCL);
-        self.insert_handle(fh, file, remote, flags, lost);
+        self.insert_handle(fh, file, remote, flags, way, lost);
     }
 
     pub(super) fn create(
@@ -192,12 +232,10 @@ impl Inner {
             inner.took(node, &opened.attr, asked, opened.lease);
             let access = access_of(flags) | if opened.created { Access::READ } else { Access::empty() };
             let remote = inner.go_live(&file, access, opened);
-            let fh = inner.new_handle(&file, remote, flags);
-            Ok((entry, fh))
+            let (fh, how) = inner.new_handle(&file, remote, flags, entry.attr.size);
+            Ok((entry, fh, how))
         };
-        self.spawn(header, reply, work, move |reply, (entry, fh)| {
-            reply.created(&entry, fh, flags_for(flags))
-        });
+        self.spawn(header, reply, work, |reply, (entry, fh, how)| reply.created(&entry, fh, how));
         Ok(())
     }
 
@@ -245,6 +283,7 @@ impl Inner {
             self.unlock_all(&handle, owner, true);
         }
         self.open_files.fetch_sub(1, Ordering::Relaxed);
+        handle.file.leave_way(handle.way);
         let last = handle.file.closed() == 0;
         self.table.lock().closed(fh);
         // The kernel forgets a removed file right after this: its hidden name is looked up before.
@@ -256,13 +295,5 @@ impl Inner {
             self.remove_silly(&handle.file, path);
         }
         self.table.lock().reap(handle.node);
-    }
-}
-
-/// How a file behaves that is opened with these flags.
-fn flags_for(flags: i32) -> OpenFlags {
-    match flags & libc::O_DIRECT != 0 {
-        true => OpenFlags::DIRECT_IO | OpenFlags::PARALLEL_DIRECT_WRITES,
-        false => OpenFlags::empty(),
     }
 }

@@ -40,8 +40,8 @@ pub(crate) struct Frame {
     /// [`FRONT`] bytes of room, then the messages.
     pub(crate) bytes: Vec<u8>,
     pub(crate) parts: Vec<Part>,
-    /// What follows `bytes` on the wire: the data of a WRITE, not copied.
-    pub(crate) payload: Bytes,
+    /// What follows `bytes` on the wire: the data of a WRITE, neither copied nor joined.
+    pub(crate) payload: Vec<Bytes>,
     /// Sealed if the session can, signed if not, whatever the session does otherwise.
     pub(crate) protect: bool,
     /// The frame must be encrypted (the share demands it).
@@ -53,7 +53,7 @@ impl Frame {
     pub(crate) fn new() -> Frame {
         let mut bytes = Vec::with_capacity(FRONT + 256);
         bytes.resize(FRONT, 0);
-        Frame { bytes, parts: Vec::with_capacity(1), payload: Bytes::new(), protect: false, encrypt: false }
+        Frame { bytes, parts: Vec::with_capacity(1), payload: Vec::new(), protect: false, encrypt: false }
     }
 
     /// A frame of one request.
