@@ -86,7 +86,11 @@ impl WireGuardGo {
         let key = key.path().to_str().unwrap();
         let peer = ["peer", us, "allowed-ips", "10.77.0.2/32"];
         let all = [&["set", &foreign.name, "listen-port", "51820", "private-key", key][..], &peer].concat();
-        assert!(foreign.cable.far.command("wg").args(all).status().unwrap().success());
+        // The control socket is there a moment before somebody listens.
+        while !foreign.cable.far.command("wg").args(&all).status().unwrap().success() {
+            assert!(std::time::Instant::now() < late, "wireguard-go cannot be set up");
+            std::thread::sleep(Duration::from_millis(10));
+        }
         foreign.cable.far.ip(&["address", "add", "10.77.0.1/24", "dev", &foreign.name]);
         foreign.cable.far.ip(&["link", "set", &foreign.name, "up"]);
         foreign

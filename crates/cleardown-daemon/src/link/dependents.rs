@@ -17,8 +17,10 @@ use super::handle::LinkHandle;
 use crate::context::Context;
 use crate::handle::Handle;
 
-/// How long a user's daemon may take to tell its drives; one that is slower is passed over.
+/// How long a user's daemon may take to tell its drives for the list; a slower one is passed over.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// And before a link is ended: a drive that is not seen would lose its way.
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(10);
 
 /// A drive that is reached over a link.
 #[derive(Clone, Debug)]
@@ -42,13 +44,17 @@ struct Drive {
 /// users. Neither a server nor a name service is asked: the addresses are those that the workers' sockets are connected to, and
 /// those that are written in the names.
 pub(super) async fn of_all(context: &Context, links: &[Arc<LinkHandle>]) -> Vec<Vec<Dependent>> {
+    within(context, links, PATIENCE).await
+}
+
+async fn within(context: &Context, links: &[Arc<LinkHandle>], patience: Duration) -> Vec<Vec<Dependent>> {
     let interfaces: Vec<Option<u32>> = links.iter().map(|link| connected_interface(link)).collect();
     if interfaces.iter().all(Option::is_none) {
         return vec![Vec::new(); links.len()];
     }
     let mut drives = own(context);
     if context.rules.system {
-        let others = Location::users().into_iter().map(|user| timeout(PATIENCE, of_user(user)));
+        let others = Location::users().into_iter().map(|user| timeout(patience, of_user(user)));
         drives.extend(join_all(others).await.into_iter().flatten().flatten());
     }
     if drives.is_empty() {
@@ -66,9 +72,9 @@ pub(super) async fn of_all(context: &Context, links: &[Arc<LinkHandle>]) -> Vec<
     tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| vec![Vec::new(); links.len()])
 }
 
-/// The drives over one link.
+/// The drives over one link that is to be ended.
 pub(super) async fn of(context: &Context, link: &Arc<LinkHandle>) -> Vec<Dependent> {
-    of_all(context, std::slice::from_ref(link)).await.pop().unwrap_or_default()
+    within(context, std::slice::from_ref(link), PATIENCE_AT_THE_END).await.pop().unwrap_or_default()
 }
 
 fn own(context: &Context) -> Vec<Drive> {

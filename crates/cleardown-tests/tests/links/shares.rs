@@ -64,6 +64,7 @@ impl Branch {
         let at = machine.at("z:").to_string_lossy().into_owned();
         let mut args = vec!["map".to_owned(), "z:".into(), remote, "--at".into(), at.clone()];
         args.extend(self.server.log_on(machine));
+        args.extend(["--timeout".to_owned(), "80s".into()]);
         machine.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).ok();
         machine.script(&format!("echo 'over the link' > {at}/note.txt")).answer().ok();
     }
