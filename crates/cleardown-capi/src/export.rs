@@ -11,8 +11,8 @@ pub struct Function {
     pub support: &'static str,
     /// What differs; empty when nothing does.
     pub differs: &'static str,
-    /// How many parameters it has.
-    pub parameters: usize,
+    /// The name and the type of each parameter.
+    pub parameters: &'static [(&'static str, &'static str)],
 }
 
 /// Gives the functions of a table their names in C. The crate where this stands has a function `told(u32)`, which learns each
@@ -78,7 +78,7 @@ macro_rules! list_each {
             both: $both,
             support: stringify!($support),
             differs: $differs,
-            parameters: [$(stringify!($p)),*].len() as usize,
+            parameters: &[$((stringify!($p), stringify!($type))),*],
         }),*]
     };
 }

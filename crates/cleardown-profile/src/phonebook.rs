@@ -52,6 +52,19 @@ impl PhoneBook {
         PhoneBook(Store::new(config))
     }
 
+    /// The folder of entries below a profile's.
+    pub const FOLDER: &'static str = <Entry as Kept>::FOLDER;
+
+    /// The phone book whose entries lie in this folder itself; nothing is read or made yet.
+    pub fn in_folder(folder: &Path) -> Self {
+        PhoneBook(Store::in_folder(folder))
+    }
+
+    /// The folder in which the entries lie.
+    pub fn folder(&self) -> &Path {
+        self.0.folder()
+    }
+
     /// All entries. One damaged file does not keep the others from being read.
     pub fn load(&self) -> Result<Loaded<Entry>> {
         self.0.load()
@@ -177,6 +190,12 @@ impl PhoneBooks {
     /// The one that the user may write.
     pub fn own(&self) -> &PhoneBook {
         &self.own.1
+    }
+
+    /// The folder of the entries that are theirs.
+    pub fn folder(&self, whose: Whose) -> &Path {
+        let book = self.books().find(|(theirs, _)| *theirs == whose).map_or(self.own(), |(_, book)| book);
+        book.folder()
     }
 
     /// The entry of this name, the user's before the system's.

@@ -50,7 +50,17 @@ pub(crate) struct Store<T> {
 impl<T: Kept> Store<T> {
     /// The store in the profile `config`; nothing is read or made yet.
     pub(crate) fn new(config: &Path) -> Self {
-        Store { folder: config.join(T::FOLDER), kind: PhantomData }
+        Store::in_folder(&config.join(T::FOLDER))
+    }
+
+    /// The store whose files lie in `folder` itself.
+    pub(crate) fn in_folder(folder: &Path) -> Self {
+        Store { folder: folder.to_owned(), kind: PhantomData }
+    }
+
+    /// Where its files lie.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Everything. One damaged file does not keep the others from being read.

@@ -2,8 +2,9 @@
  *
  * Written for Cleardown from the public documentation. Every function gives 0 or an error of raserror.h or winerror.h; the
  * thread's last error is left alone. The sizes of most buffers count bytes. Structures grew with Windows: dwSize says which
- * version a program was compiled with (WINVER), and all versions are accepted. The phone book is NULL everywhere: the user's own
- * entries, and the system's behind them. Functions are in librasapi32.
+ * version a program was compiled with (WINVER), and all versions are accepted. A phone book is NULL (the user's own entries, and
+ * the system's behind them), a folder of such entries, or a file that Windows wrote (rasphone.pbk), which is only read. Functions
+ * are in librasapi32.
  */
 #ifndef CLEARDOWN_RAS_H
 #define CLEARDOWN_RAS_H

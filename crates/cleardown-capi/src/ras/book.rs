@@ -1,30 +1,150 @@
-//! The phone book: RasEnumEntries, RasValidateEntryName, RasRenameEntry, RasDeleteEntry.
+//! The phone books that a caller may name.
+
+use std::path::{Path, PathBuf};
 
 use cleardown_core::link::{Entry, EntryName};
-use cleardown_core::{Code, ErrorKind, Result as CoreResult};
-use cleardown_profile::{Found, PhoneBooks, Secrets, Whose, secrets};
+use cleardown_core::{Code, Error, ErrorKind, Result as CoreResult};
+use cleardown_profile::{Found, PhoneBook, PhoneBooks, Secrets, Whose, import, secrets};
 
-use super::list;
-use super::types::{PATH, RasEntryName};
+use super::types::PATH;
 use crate::Failure;
-use crate::memory::{Plain, Ptr, Str};
-use crate::text::{Unit, field};
+use crate::memory::Str;
+use crate::session;
+use crate::text::Unit;
 
-/// ERROR_CANNOT_OPEN_PHONEBOOK: there are no others than the default ones.
+/// ERROR_CANNOT_OPEN_PHONEBOOK: there is no such file or folder.
 const NO_SUCH_BOOK: Code = Code(621);
-/// REN_AllUsers.
-const ALL_USERS: u32 = 1;
+/// ERROR_CANNOT_LOAD_PHONEBOOK: the file is none that Windows wrote.
+const NO_BOOK: Code = Code(622);
 
-/// The user's phone books. Only the default ones can be named: with NULL.
-///
-/// # Errors
-/// 621: another one was named. 625: there is no place for one.
-pub(super) fn books<C: Unit>(path: Str<C>) -> Result<PhoneBooks, Failure> {
-    let path = path.read(PATH).map_err(|_| NO_SUCH_BOOK)?;
-    if path.is_some_and(|path| !path.is_empty()) {
-        return Err(NO_SUCH_BOOK.into());
+/// A phone book.
+pub(super) enum Book {
+    /// The usual ones (NULL): the user's own, and the system's behind it.
+    Usual(PhoneBooks),
+    /// A folder of entries like theirs. Passwords belong to entries of the usual ones only.
+    Folder(PathBuf, PhoneBook),
+    /// A file that Windows wrote (`rasphone.pbk`). It is only read.
+    File(PathBuf, Vec<Entry>),
+}
+
+impl Book {
+    /// The book at this path: a folder of entries, or a file that Windows wrote; NULL and "" are the usual ones.
+    ///
+    /// # Errors
+    /// 621: there is nothing. 622: it is no phone book. 625: there is no place for the usual one.
+    pub(super) fn at<C: Unit>(path: Str<C>) -> Result<Book, Failure> {
+        let path = path.read(PATH).map_err(|_| NO_SUCH_BOOK)?.filter(|path| !path.is_empty());
+        let usual = || PhoneBooks::of_process().map_err(|_| Failure::from(Code::CORRUPT_PHONEBOOK));
+        let Some(path) = path.map(PathBuf::from) else { return usual().map(Book::Usual) };
+        let kind = std::fs::metadata(&path).map_err(|_| NO_SUCH_BOOK)?;
+        let own = cleardown_profile::config_dir().map(|config| config.join(PhoneBook::FOLDER));
+        if own.is_ok_and(|own| same_file(&own, &path)) {
+            return usual().map(Book::Usual);
+        }
+        if kind.is_dir() {
+            return Ok(Book::Folder(path.clone(), PhoneBook::in_folder(&path)));
+        }
+        let entries = if kind.is_file() { windows_book(&path)? } else { return Err(NO_BOOK.into()) };
+        Ok(Book::File(path, entries))
     }
-    PhoneBooks::of_process().map_err(|_| Code::CORRUPT_PHONEBOOK.into())
+
+    /// The entry of a name.
+    ///
+    /// # Errors
+    /// 623: there is none. 625: its file is damaged.
+    pub(super) fn find(&self, name: &EntryName) -> Result<Found, Failure> {
+        let found = match self {
+            Book::Usual(books) => books.find(name).map(Some),
+            Book::Folder(_, book) => book.get(name).map(|entry| entry.map(own)),
+            Book::File(_, entries) => Ok(entries.iter().find(|entry| entry.name == *name).cloned().map(own)),
+        };
+        let found = found.map_err(|error| super::as_ras(error.into()))?;
+        let missing = || Error::from(ErrorKind::NoSuchEntry(name.to_string()));
+        found.ok_or_else(|| super::as_ras(missing().into()))
+    }
+
+    /// All entries.
+    ///
+    /// # Errors
+    /// 625: they cannot be read.
+    pub(super) fn entries(&self) -> Result<Vec<Found>, Failure> {
+        let bad = |error: Error| super::as_ras(error.into());
+        Ok(match self {
+            Book::Usual(books) => books.load().map_err(bad)?.entries,
+            Book::Folder(_, book) => book.load().map_err(bad)?.entries.into_iter().map(own).collect(),
+            Book::File(_, entries) => entries.iter().cloned().map(own).collect(),
+        })
+    }
+
+    /// Where an entry is written: a path that leads here again.
+    pub(super) fn place(&self, found: &Found) -> PathBuf {
+        match self {
+            Book::Usual(books) => books.folder(found.whose).to_owned(),
+            Book::Folder(path, _) | Book::File(path, _) => path.clone(),
+        }
+    }
+
+    /// The book, to be changed.
+    ///
+    /// # Errors
+    /// 624: it is a file that Windows wrote.
+    pub(super) fn writable(&self) -> Result<&PhoneBook, Failure> {
+        match self {
+            Book::Usual(books) => Ok(books.own()),
+            Book::Folder(_, book) => Ok(book),
+            Book::File(..) => Err(Code::CANNOT_WRITE_PHONEBOOK.into()),
+        }
+    }
+
+    /// The caller's own entry of a name, to change it: another's is not changed.
+    ///
+    /// # Errors
+    /// As [`Book::find`] and [`Book::writable`]; 5: it is the system's.
+    pub(super) fn own(&self, name: &EntryName) -> Result<Entry, Failure> {
+        match self.writable()?.get(name).map_err(|error| super::as_ras(error.into()))? {
+            Some(entry) => Ok(entry),
+            None => self.find(name).and(Err(Code::ACCESS_DENIED.into())),
+        }
+    }
+
+    /// The passwords of the caller's own entries; none where a book has none.
+    ///
+    /// # Errors
+    /// 625: there is no place for them.
+    pub(super) fn passwords(&self) -> Result<Option<Secrets>, Failure> {
+        if !matches!(self, Book::Usual(_)) {
+            return Ok(None);
+        }
+        let config = cleardown_profile::config_dir().map_err(|_| Code::CORRUPT_PHONEBOOK)?;
+        Ok(Some(Secrets::new(&config, secrets::Bus::Session)))
+    }
+
+    /// The password of an entry, if one is saved.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn password(&self, name: &EntryName) -> Result<Option<zeroize::Zeroizing<String>>, Failure> {
+        let Some(secrets) = self.passwords()? else { return Ok(None) };
+        Ok(session::wait(async { secrets.get(secrets::Owner::Link(name)).await })?)
+    }
+}
+
+fn own(entry: Entry) -> Found {
+    Found { whose: Whose::User, entry }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn windows_book(path: &Path) -> Result<Vec<Entry>, Failure> {
+    use std::io::Read;
+    let file = std::fs::File::open(path).map_err(|_| NO_SUCH_BOOK)?;
+    let mut bytes = Vec::new();
+    // One byte more than is allowed, so that a longer file is seen to be too long.
+    file.take(import::LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(|_| NO_SUCH_BOOK)?;
+    let found = import::rasphone(&bytes).map_err(|_| NO_BOOK)?;
+    Ok(found.entries.into_iter().map(|imported| imported.entry).collect())
 }
 
 /// An entry's name.
@@ -36,106 +156,10 @@ pub(super) fn name<C: Unit>(name: Str<C>) -> Result<EntryName, Failure> {
     text.parse().map_err(Failure::from)
 }
 
-/// The entry of a name.
-///
-/// # Errors
-/// 623: there is none. 625: its file is damaged.
-pub(super) fn find(books: &PhoneBooks, name: &EntryName) -> Result<Found, Failure> {
-    books.find(name).map_err(|error| super::as_ras(error.into()))
-}
-
-/// The user's own entry of a name, to change it: another's is not changed.
-///
-/// # Errors
-/// As [`find`]; 5: it is the system's.
-pub(super) fn own(books: &PhoneBooks, name: &EntryName) -> Result<Entry, Failure> {
-    match books.own().get(name).map_err(|error| super::as_ras(error.into()))? {
-        Some(entry) => Ok(entry),
-        None => find(books, name).and(Err(Code::ACCESS_DENIED.into())),
-    }
-}
-
 /// Has the outcome of a write as RAS says it: 624.
 pub(super) fn written<T>(outcome: CoreResult<T>) -> Result<T, Failure> {
     outcome.map_err(|error| match error.kind {
         ErrorKind::Os { .. } => Code::CANNOT_WRITE_PHONEBOOK.into(),
         _ => super::as_ras(error.into()),
     })
-}
-
-/// The passwords of the user's own entries.
-pub(super) fn passwords() -> Result<Secrets, Failure> {
-    let config = cleardown_profile::config_dir().map_err(|_| Code::CORRUPT_PHONEBOOK)?;
-    Ok(Secrets::new(&config, secrets::Bus::Session))
-}
-
-/// RasEnumEntries: all entries, the user's and the system's.
-///
-/// # Errors
-/// 87, 603, 621, 625, 632.
-pub fn enumerate<C: Unit>(
-    _reserved: Str<C>,
-    path: Str<C>,
-    buffer: Ptr<RasEntryName<C>>,
-    bytes: Ptr<u32>,
-    count: Ptr<u32>,
-) -> Result<(), Failure> {
-    let loaded = books(path)?.load().map_err(|error| super::as_ras(error.into()))?;
-    list::fill(&loaded.entries, buffer, bytes, count, |found| {
-        let mut place = RasEntryName::zeroed();
-        place.entry = field(found.entry.name.as_str());
-        place.flags = if found.whose == Whose::System { ALL_USERS } else { 0 };
-        place
-    })
-}
-
-/// RasValidateEntryName: may a new entry have this name?
-///
-/// # Errors
-/// 87; 123: it is no name; 183: there is an entry of this name.
-pub fn validate<C: Unit>(path: Str<C>, wanted: Str<C>) -> Result<(), Failure> {
-    let wanted = name(wanted)?;
-    // A dot and a number is how a link is called that has no entry.
-    if wanted.number().is_some() {
-        return Err(Code(123).into());
-    }
-    match books(path)?.find(&wanted) {
-        Ok(_) => Err(Code(183).into()),
-        Err(error) if matches!(error.kind, ErrorKind::NoSuchEntry(_)) => Ok(()),
-        Err(error) => Err(super::as_ras(error.into())),
-    }
-}
-
-/// RasRenameEntry.
-///
-/// # Errors
-/// 5, 87, 123, 183, 623, 624.
-pub fn rename<C: Unit>(path: Str<C>, from: Str<C>, to: Str<C>) -> Result<(), Failure> {
-    let books = books(path)?;
-    let (from, to) = (name(from)?, name(to)?);
-    own(&books, &from)?;
-    let secrets = passwords()?;
-    written(books.own().rename(&from, &to))?;
-    // The password follows its entry.
-    written(crate::session::wait(async {
-        if let Some(secret) = secrets.get(secrets::Owner::Link(&from)).await? {
-            secrets.put(secrets::Owner::Link(&to), &secret).await?;
-            secrets.remove(secrets::Owner::Link(&from)).await?;
-        }
-        Ok(())
-    }))
-}
-
-/// RasDeleteEntry: with its password.
-///
-/// # Errors
-/// 5, 87, 123, 623, 624.
-pub fn delete<C: Unit>(path: Str<C>, entry: Str<C>) -> Result<(), Failure> {
-    let books = books(path)?;
-    let entry = name(entry)?;
-    own(&books, &entry)?;
-    let secrets = passwords()?;
-    written(books.own().remove(&entry))?;
-    written(crate::session::wait(async { secrets.remove(secrets::Owner::Link(&entry)).await }))?;
-    Ok(())
 }

@@ -4,6 +4,7 @@
 //! call back, in order. So a callback may take its time, and may hang up.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -13,16 +14,14 @@ use cleardown_core::link::{Device, Entry, EntryName, RasState};
 use cleardown_core::request::{DialRequest, Dialled};
 use cleardown_core::view::RasProgress;
 use cleardown_core::{Code, Error};
-use cleardown_profile::secrets::Owner;
-use cleardown_profile::{PhoneBooks, Whose};
+use cleardown_profile::Whose;
 
-use super::book::{books, find, passwords};
+use super::book::Book;
 use super::entries::joined;
 use super::types::{RasDialExtensions, RasDialParams};
-use super::{as_ras, devices, instance, list};
+use super::{devices, instance, list};
 use crate::Failure;
 use crate::memory::{Ptr, Str};
-use crate::session;
 use crate::text::{Unit, of_field};
 
 /// The message number that old notifiers get (WM_RASDIALEVENT).
@@ -126,11 +125,11 @@ fn wish<C: Unit>(path: Str<C>, given: &RasDialParams<C>) -> Result<Wish, Failure
     let (entry, number) = (text(of_field(given.entry))?, text(of_field(given.phone_number))?);
     let (user, domain) = (text(of_field(given.user))?, text(of_field(given.domain))?);
     let password = text(of_field(given.password))?;
-    let books = books(path)?;
+    let book = Book::at(path)?;
     let (dialled, mut secret) = match entry.as_str() {
         "" if number.is_empty() => return Err(Code::CANNOT_FIND_PHONEBOOK_ENTRY.into()),
-        "" => (Dialled::Given(Box::new(by_number(&books, &number)?)), None),
-        name => named(&books, &name.parse().map_err(Failure::from)?)?,
+        "" => (Dialled::Given(Box::new(by_number(&book, &number)?)), None),
+        name => named(&book, &name.parse().map_err(Failure::from)?)?,
     };
     // What RasGetEntryDialParams gives for a saved password.
     if !password.is_empty() && !password.bytes().all(|byte| byte == b'*') {
@@ -144,22 +143,19 @@ fn wish<C: Unit>(path: Str<C>, given: &RasDialParams<C>) -> Result<Wish, Failure
 }
 
 /// An entry of the system's is named; a user's own goes along, with its password.
-fn named(books: &PhoneBooks, name: &EntryName) -> Result<(Dialled, Option<Secret>), Failure> {
-    let found = find(books, name)?;
+fn named(book: &Book, name: &EntryName) -> Result<(Dialled, Option<Secret>), Failure> {
+    let found = book.find(name)?;
     if found.whose == Whose::System {
         return Ok((Dialled::Named(found.entry.name), None));
     }
-    let secrets = passwords()?;
-    let secret =
-        session::wait(async { secrets.get(Owner::Link(&found.entry.name)).await }).map_err(Failure::from)?;
+    let secret = book.password(&found.entry.name)?;
     Ok((Dialled::Given(Box::new(found.entry)), secret.map(|secret| Secret::new(String::clone(&secret)))))
 }
 
 /// An entry for a number alone: with the modem of the phone book's first entry that has one, else with this machine's first.
-fn by_number(books: &PhoneBooks, number: &str) -> Result<Entry, Failure> {
+fn by_number(book: &Book, number: &str) -> Result<Entry, Failure> {
     let name = EntryName::of_number(number)?;
-    let entries = books.load().map_err(|error| as_ras(error.into()))?.entries;
-    let modem = entries.into_iter().find(|found| matches!(found.entry.device, Device::Modem { .. }));
+    let modem = book.entries()?.into_iter().find(|found| matches!(found.entry.device, Device::Modem { .. }));
     if let Some(found) = modem {
         return Ok(Entry { name, user: None, ..found.entry });
     }
@@ -237,25 +233,29 @@ fn start(
     }
 }
 
-/// Calls back until the dial is over.
+/// Calls back until the dial is over. The daemon and the worker both tell of a step, and a hang-up may overtake what the worker has
+/// still to tell: so each state is told once, and a dial that was hung up ends with its error, and not before it.
 fn tell(notifier: Notifier, first: RasProgress, arrived: &Receiver<RasProgress>) {
     CALLING_BACK.set(true);
-    let mut entered = None;
+    let mut entered = BTreeSet::new();
     for progress in std::iter::once(first).chain(arrived.iter()) {
-        // The daemon and the worker may both tell of the same step; each state is entered once.
-        if progress.error.is_none() && entered.replace(progress.state) == Some(progress.state) {
-            continue;
-        }
-        let handle = usize::try_from(progress.handle).unwrap_or_default();
-        let (state, error) = (progress.state.number(), progress.error.map_or(0, |code| code.0));
-        match notifier {
-            Notifier::Plain(call) => call(DIAL_EVENT, state, error),
-            Notifier::WithHandle(call) => call(handle, DIAL_EVENT, state, error, 0),
-            Notifier::WithId(call, id) => {
-                if call(id, 1, handle, DIAL_EVENT, state, error, 0) == 0 {
-                    return;
-                }
-            }
+        let is_news = progress.error.is_some()
+            || (progress.state != RasState::Disconnected
+                && entered.insert((progress.attempt, progress.state.number())));
+        if is_news && !call_back(notifier, progress) {
+            return;
         }
     }
+}
+
+/// One call; false when the caller has heard enough.
+fn call_back(notifier: Notifier, progress: RasProgress) -> bool {
+    let handle = usize::try_from(progress.handle).unwrap_or_default();
+    let (state, error) = (progress.state.number(), progress.error.map_or(0, |code| code.0));
+    match notifier {
+        Notifier::Plain(call) => call(DIAL_EVENT, state, error),
+        Notifier::WithHandle(call) => call(handle, DIAL_EVENT, state, error, 0),
+        Notifier::WithId(call, id) => return call(id, 1, handle, DIAL_EVENT, state, error, 0) != 0,
+    }
+    true
 }

@@ -7,7 +7,7 @@ use cleardown_core::link::{Device, Entry, EntryName};
 use cleardown_core::{Code, Error, ErrorKind};
 use cleardown_profile::secrets::Owner;
 
-use super::book::{books, find, name, own, passwords, written};
+use super::book::{Book, name, written};
 use super::connections::device_type;
 use super::list::{fill_one, read_one};
 use super::types::*;
@@ -47,10 +47,10 @@ pub fn get<C: Unit>(
     _device: Ptr<u8>,
     device_size: Ptr<u32>,
 ) -> Result<(), Failure> {
-    let books = books(path)?;
+    let book = Book::at(path)?;
     let room = size.read().ok_or(Code::INVALID_PARAMETER)?;
     let entry = match entry.read(EntryName::LONGEST).map_err(|_| Code(123))?.filter(|name| !name.is_empty()) {
-        Some(text) => Some(find(&books, &text.parse().map_err(Failure::from)?)?.entry),
+        Some(text) => Some(book.find(&text.parse().map_err(Failure::from)?)?.entry),
         None => None,
     };
     let _ = device_size.write(0);
@@ -136,10 +136,10 @@ pub fn set<C: Unit>(
     _device: Ptr<u8>,
     _device_size: u32,
 ) -> Result<(), Failure> {
-    let books = books(path)?;
+    let book = Book::at(path)?;
     let wanted = name(entry)?;
     let given = read_one(place)?;
-    let old = match own(&books, &wanted) {
+    let old = match book.own(&wanted) {
         Ok(entry) => Some(entry),
         Err(failure) if failure.code() == Code::CANNOT_FIND_PHONEBOOK_ENTRY => None,
         Err(failure) => return Err(failure),
@@ -156,7 +156,7 @@ pub fn set<C: Unit>(
         },
     };
     apply(&mut entry, &given);
-    written(books.own().put(&entry))
+    written(book.writable()?.put(&entry))
 }
 
 /// The device that an entry shall have.
@@ -255,11 +255,11 @@ pub fn dial_params<C: Unit>(
     saved: Ptr<u32>,
 ) -> Result<(), Failure> {
     let mut params = read_one(place)?;
-    let books = books(path)?;
+    let book = Book::at(path)?;
     let name = of_field(params.entry).ok_or(Code::INVALID_PARAMETER)?;
-    let found = find(&books, &name.parse().map_err(Failure::from)?)?;
+    let found = book.find(&name.parse().map_err(Failure::from)?)?;
     let (domain, user) = split(found.entry.user.as_deref());
-    let has_password = has_password(&found.entry.name);
+    let has_password = has_password(&book, &found.entry.name);
     params.phone_number = [C::default(); PHONE_NUMBER];
     (params.user, params.domain) = (field(user), field(domain));
     params.password = field(if has_password { HIDDEN } else { "" });
@@ -267,16 +267,15 @@ pub fn dial_params<C: Unit>(
     fill_one(place, &params)
 }
 
-fn has_password(name: &EntryName) -> bool {
+fn has_password(book: &Book, name: &EntryName) -> bool {
     // Who may not look has none.
-    let Ok(secrets) = passwords() else { return false };
-    session::wait(async { secrets.get(Owner::Link(name)).await }).is_ok_and(|secret| secret.is_some())
+    book.password(name).is_ok_and(|password| password.is_some())
 }
 
 /// RasSetEntryDialParams: the user, and the password or that there is none.
 ///
 /// # Errors
-/// 5, 87, 621, 623, 624, 632.
+/// 5, 50: the book has no passwords; 87, 621 to 624, 632.
 pub fn set_dial_params<C: Unit>(
     path: Str<C>,
     place: Ptr<RasDialParams<C>>,
@@ -297,15 +296,20 @@ fn change<C: Unit>(
     user: Option<Option<String>>,
     password: Option<String>,
 ) -> Result<(), Failure> {
-    let books = books(path)?;
-    let mut entry = own(&books, name)?;
+    let book = Book::at(path)?;
+    let mut entry = book.own(name)?;
+    let secrets = book.passwords()?;
+    let given = password.as_ref().is_some_and(|password| !password.is_empty() && password != HIDDEN);
+    if given && secrets.is_none() {
+        return Err(Code::NOT_SUPPORTED.into());
+    }
     if let Some(user) = user
         && user != entry.user
     {
         entry.user = user;
-        written(books.own().put(&entry))?;
+        written(book.writable()?.put(&entry))?;
     }
-    let secrets = passwords()?;
+    let Some(secrets) = secrets else { return Ok(()) };
     written(session::wait(async {
         match password.map(zeroize::Zeroizing::new) {
             Some(password) if password.as_str() == HIDDEN => {}
@@ -327,7 +331,8 @@ pub fn credentials<C: Unit>(
 ) -> Result<(), Failure> {
     let given = read_one(place)?;
     let wanted = name(entry)?;
-    let found = find(&books(path)?, &wanted)?;
+    let book = Book::at(path)?;
+    let found = book.find(&wanted)?;
     let (domain, user) = split(found.entry.user.as_deref());
     let mut answer = RasCredentials::<C>::zeroed();
     let mut tell = |bit: u32, there: bool| {
@@ -336,7 +341,7 @@ pub fn credentials<C: Unit>(
         told
     };
     let tells = (tell(HAS_USER, !user.is_empty()), tell(HAS_DOMAIN, !domain.is_empty()));
-    let password = given.mask & HAS_PASSWORD != 0 && has_password(&found.entry.name);
+    let password = given.mask & HAS_PASSWORD != 0 && has_password(&book, &found.entry.name);
     answer.user = field(if tells.0 { user } else { "" });
     answer.domain = field(if tells.1 { domain } else { "" });
     if password {
@@ -349,7 +354,7 @@ pub fn credentials<C: Unit>(
 /// RasSetCredentials: saves, or with `clear` removes, those that the mask names.
 ///
 /// # Errors
-/// 5, 87, 621, 623, 624, 632.
+/// 5, 50: the book has no passwords; 87, 621 to 624, 632.
 pub fn set_credentials<C: Unit>(
     path: Str<C>,
     entry: Str<C>,
@@ -360,7 +365,7 @@ pub fn set_credentials<C: Unit>(
     let name = name(entry)?;
     let text = |text: Option<String>| text.ok_or(Failure::from(Code::INVALID_PARAMETER));
     let clear = clear != 0;
-    let old = own(&books(path)?, &name)?.user;
+    let old = Book::at(path)?.own(&name)?.user;
     let (old_domain, old_user) = split(old.as_deref());
     let pick = |bit: u32, new: Option<String>, old: &str| match given.mask & bit {
         0 => Ok(old.to_owned()),
@@ -389,7 +394,7 @@ pub fn sub_entry<C: Unit>(
     _device: Ptr<u8>,
     device_size: Ptr<u32>,
 ) -> Result<(), Failure> {
-    let entry = find(&books(path)?, &name(entry)?)?.entry;
+    let entry = Book::at(path)?.find(&name(entry)?)?.entry;
     let room = size.read().ok_or(Code::INVALID_PARAMETER)?;
     if number != 1 {
         return Err(Error::from(ErrorKind::NoSuchEntry(entry.name.to_string()))
@@ -423,9 +428,9 @@ pub fn set_sub_entry<C: Unit>(
     _device_size: u32,
 ) -> Result<(), Failure> {
     let given = read_one(place)?;
-    let books = books(path)?;
+    let book = Book::at(path)?;
     let wanted = name(entry)?;
-    let mut entry = own(&books, &wanted)?;
+    let mut entry = book.own(&wanted)?;
     if number != 1 {
         return Err(Code::CANNOT_FIND_PHONEBOOK_ENTRY.into());
     }
@@ -433,5 +438,5 @@ pub fn set_sub_entry<C: Unit>(
     (like.device_type, like.device_name) = (given.device_type, given.device_name);
     like.phone_number = given.phone_number;
     entry.device = device(Some(&entry.device), &like)?;
-    written(books.own().put(&entry))
+    written(book.writable()?.put(&entry))
 }

@@ -1,6 +1,5 @@
 //! RAS: links. One module per capability; the functions here have the parameters of those in `ras.h`.
 
-pub mod book;
 pub mod connections;
 pub mod country;
 pub mod devices;
@@ -8,11 +7,13 @@ pub mod dial;
 pub mod entries;
 pub mod errors;
 pub mod hangup;
+pub mod names;
 pub mod notify;
 pub mod projection;
 pub mod statistics;
 pub mod types;
 
+mod book;
 mod instance;
 mod list;
 

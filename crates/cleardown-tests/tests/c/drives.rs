@@ -4,7 +4,7 @@ use std::fs;
 
 use cleardown_tests::{is_mounted, needs_root};
 
-use crate::kit::{C, How, Stage, UNICODE, compile, example, project};
+use crate::kit::{C, How, SANITIZED, Stage, UNICODE, compile, example, project};
 
 #[test]
 fn a_drive_is_cancelled_with_each_outcome() {
@@ -75,7 +75,7 @@ fn net_use_connects_lists_and_deletes() {
 #[test]
 fn every_function_keeps_the_rules() {
     needs_root!();
-    for how in [C, UNICODE, How { cpp: true, ..C }, How { cpp: true, ..UNICODE }] {
+    for how in [C, UNICODE, How { cpp: true, ..C }, How { cpp: true, ..UNICODE }, SANITIZED] {
         let stage = Stage::new();
         let program = compile(&project("crates/cleardown-tests/tests/c/programs/wnet.c"), how);
         let folder = stage.machine.path("home");

@@ -37,12 +37,16 @@ pub(crate) struct How {
     pub(crate) strict: bool,
     /// For this version of Windows (WINVER); 0: the newest.
     pub(crate) version: u32,
+    /// With AddressSanitizer (which finds leaks too) and UndefinedBehaviorSanitizer.
+    pub(crate) sanitized: bool,
 }
 
 /// Strictly, as C with strings of bytes.
-pub(crate) const C: How = How { unicode: false, cpp: false, strict: true, version: 0 };
+pub(crate) const C: How = How { unicode: false, cpp: false, strict: true, version: 0, sanitized: false };
 /// Strictly, as C with wide strings.
 pub(crate) const UNICODE: How = How { unicode: true, ..C };
+/// Strictly, as C with strings of bytes, watched over by sanitizers.
+pub(crate) const SANITIZED: How = How { sanitized: true, ..C };
 
 /// Compiles a program exactly as the documentation says, and gives its path.
 #[track_caller]
@@ -53,18 +57,24 @@ pub(crate) fn compile(source: &Path, how: How) -> PathBuf {
     let stem = source.file_stem().unwrap().to_string_lossy();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c-programs");
     fs::create_dir_all(&folder).unwrap();
-    let program =
-        folder.join(format!("{stem}-{}{}{:x}", u8::from(how.unicode), u8::from(how.cpp), how.version));
+    let program = folder.join(format!(
+        "{stem}-{}{}{}{:x}",
+        u8::from(how.unicode),
+        u8::from(how.cpp),
+        u8::from(how.sanitized),
+        how.version
+    ));
     if compiled.contains(&program) {
         return program;
     }
     let compiler = if how.cpp { "c++ -x c++" } else { "cc" };
     let unicode = if how.unicode { "-fshort-wchar -DUNICODE" } else { "" };
     let strict = if how.strict { "-Wall -Wextra -Werror" } else { "-w" };
+    let sanitize = if how.sanitized { "-g -fsanitize=address,undefined -fno-sanitize-recover" } else { "" };
     let version = if how.version == 0 { String::new() } else { format!("-DWINVER={:#x}", how.version) };
     let lib = prefix().join("lib");
     let script = format!(
-        "{compiler} {unicode} {version} {strict} $(pkg-config --cflags --libs mpr rasapi32) '{}' -o '{}' -Wl,-rpath,'{}'",
+        "{compiler} {unicode} {version} {sanitize} {strict} $(pkg-config --cflags --libs mpr rasapi32) '{}' -o '{}' -Wl,-rpath,'{}'",
         source.display(),
         program.display(),
         lib.display()

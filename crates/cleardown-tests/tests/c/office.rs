@@ -1,9 +1,11 @@
 //! A machine whose phone book leads to peers that answer, alone in a network of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use cleardown_testkit::Namespace;
+use cleardown_testkit::hayes::{Hayes, Modem};
 use cleardown_tests::{Answer, Machine, Running, Who, eventually};
 
 use crate::kit::{prefix, run_alone};
@@ -36,6 +38,54 @@ impl Office {
     /// Runs a C program there.
     pub(crate) fn run(&self, program: &Path, args: &[&str]) -> Answer {
         self.namespace.run(|| run_alone(&self.machine, program, args))
+    }
+
+    /// Starts a C program there.
+    pub(crate) fn start(&self, program: &Path, args: &[&str]) -> Running {
+        self.namespace.run(|| {
+            let mut command = self.machine.program(program);
+            command.args(args);
+            Running::start(command)
+        })
+    }
+
+    /// The line of a peer.
+    pub(crate) fn line(&self, name: &str) -> PathBuf {
+        self.machine.path(&format!("{name}.sock"))
+    }
+
+    /// A slow modem, which an entry of the phone book has.
+    pub(crate) fn modem(&self) -> Hayes {
+        let slow = Duration::from_secs(1);
+        let modem = Hayes::start(Modem { dialling: slow, hanging_up: slow, ..Modem::default() }).unwrap();
+        let port = modem.port().display().to_string();
+        let entry =
+            format!("name = \"Modem\"\n[device]\ntype = \"modem\"\nport = {port:?}\nnumber = \"1\"\n");
+        self.machine.file("config/phonebook/modem.toml", entry);
+        modem
+    }
+
+    /// Runs a C program there as an ordinary user. In a world of its own, the system's daemon runs at its usual place, and the
+    /// group `dip` has these members.
+    pub(crate) fn run_as_nobody(&self, program: &Path, args: &[&str], members: &str) -> Answer {
+        let script = format!(
+            "set -eu; mount -t tmpfs tmpfs /run
+             sed 's/^dip:.*/dip:x:30:{members}/' /etc/group > /run/group; mount --bind /run/group /etc/group
+             chmod 777 {run}/*.sock; chmod -R a+rX {run}/config
+             mkdir -p /run/theirs; chown nobody /run/theirs
+             unset CLEARDOWN_RUNTIME_DIR
+             {bin}/cleardownd & daemon=$!
+             trap 'kill $daemon; wait $daemon || :' EXIT
+             for i in $(seq 600); do [ -S /run/cleardown/bus ] && break; sleep 0.1; done
+             HOME=/run/theirs setpriv --reuid nobody --clear-groups '{program}' {args}",
+            run = self.machine.path("").display(),
+            bin = prefix().join("bin").display(),
+            program = program.display(),
+            args = args.join(" "),
+        );
+        let script =
+            format!("exec unshare -m --propagation private bash -c '{}'", script.replace('\'', "'\\''"));
+        self.namespace.run(|| self.machine.script(&script).answer())
     }
 
     /// Runs a shell script there.

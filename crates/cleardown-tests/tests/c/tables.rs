@@ -11,7 +11,7 @@ use cleardown_tests::needs_root;
 use crate::kit::{prefix, project};
 
 /// The libraries, their headers and their functions.
-fn libraries() -> Vec<(&'static str, &'static str, Vec<Function>)> {
+pub(crate) fn libraries() -> Vec<(&'static str, &'static str, Vec<Function>)> {
     vec![
         ("libmpr.so", "winnetwk.h", cleardown_capi::mpr!(list)),
         ("librasapi32.so", "ras.h", cleardown_capi::rasapi32!(list)),
@@ -19,8 +19,12 @@ fn libraries() -> Vec<(&'static str, &'static str, Vec<Function>)> {
 }
 
 fn names(functions: &[Function]) -> BTreeSet<String> {
-    let forms = |f: &Function| if f.both { vec!["A", "W"] } else { vec![""] };
-    functions.iter().flat_map(|f| forms(f).into_iter().map(move |form| format!("{}{form}", f.name))).collect()
+    functions.iter().flat_map(|f| forms(f).iter().map(move |form| format!("{}{form}", f.name))).collect()
+}
+
+/// The letters behind the names of a function.
+pub(crate) fn forms(function: &Function) -> &'static [&'static str] {
+    if function.both { &["A", "W"] } else { &[""] }
 }
 
 /// Our table of functions. To write it anew: CLEARDOWN_BLESS=1.
@@ -81,7 +85,7 @@ fn headers_declare_every_function_with_its_parameters() {
                 if f.both { name.strip_suffix(['A', 'W']) == Some(f.name) } else { name == f.name }
             });
             let function = function.unwrap_or_else(|| panic!("{name} is declared in {header} and not there"));
-            assert_eq!(count, function.parameters, "{name}");
+            assert_eq!(count, function.parameters.len(), "{name}");
             declared.insert(name.to_owned());
         }
         assert_eq!(declared, names(&functions), "{header}");

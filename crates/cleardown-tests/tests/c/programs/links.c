@@ -1,8 +1,11 @@
-/* The rules of RAS that need links: links ENTRY DEAD, where nobody answers a dial of DEAD. Prints each rule that is broken. */
+/* The rules of RAS that need links: links FIRST SECOND DEAD, where nobody answers a dial of DEAD. Prints each rule that is broken. */
 #include <windows.h>
 #include <ras.h>
 #include <raserror.h>
 #include <strsafe.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static int broken;
 
@@ -32,9 +35,22 @@ static DWORD in_callback, last_error;
 static RASCONNSTATE last_state;
 static HRASCONN told;
 static enum { LISTEN, DIAL, HANG_UP, ENOUGH } wish;
+static pthread_t caller, teller;
 
+/* All calls of one dial come in one thread, which is not the caller's; each state is entered once, from the first to the last. */
 static void heard(RASCONNSTATE state, DWORD error)
 {
+    static unsigned char entered[RASCS_Disconnected + 1];
+
+    if (calls == 0) {
+        teller = pthread_self();
+        memset(entered, 0, sizeof entered);
+        HOLDS(state == RASCS_OpenPort || error != 0);
+    }
+    HOLDS(pthread_equal(teller, pthread_self()) && !pthread_equal(teller, caller));
+    HOLDS(state <= RASCS_Disconnected && (error != 0 || entered[state]++ == 0));
+    HOLDS(errors_told == 0 && !entered[RASCS_Disconnected]);
+    HOLDS(state == RASCS_Connected || !entered[RASCS_Connected]);
     calls++;
     last_state = state;
     last_error = error;
@@ -210,6 +226,100 @@ static void asynchronous(void)
     HOLDS(calls == before);
 }
 
+/* Two dials at a time: all calls of each come in one thread. */
+static struct {
+    pthread_t thread;
+    int calls, strays;
+    HANDLE over;
+} dials[2];
+
+static DWORD WINAPI of_two(ULONG_PTR id, DWORD line, HRASCONN link, UINT message, RASCONNSTATE state, DWORD error, DWORD extended)
+{
+    (void)line, (void)link, (void)message, (void)extended;
+    if (dials[id].calls++ == 0)
+        dials[id].thread = pthread_self();
+    dials[id].strays += !pthread_equal(dials[id].thread, pthread_self());
+    if (error != 0 || (state & RASCS_DONE))
+        SetEvent(dials[id].over);
+    return 1;
+}
+
+static void two_at_once(const char *second)
+{
+    RASDIALPARAMSA others = params;
+    HRASCONN links[2] = {NULL, NULL};
+    HANDLE both[2];
+    int i;
+
+    StringCchCopyA(others.szEntryName, sizeof others.szEntryName, second);
+    for (i = 0; i < 2; i++)
+        both[i] = dials[i].over = CreateEventA(NULL, TRUE, FALSE, NULL);
+    params.dwCallbackId = 0;
+    others.dwCallbackId = 1;
+    CALL(0, RasDialA(NULL, NULL, &params, 2, (LPVOID)of_two, &links[0]));
+    CALL(0, RasDialA(NULL, NULL, &others, 2, (LPVOID)of_two, &links[1]));
+    HOLDS(links[0] != links[1]);
+    HOLDS(WaitForMultipleObjects(2, both, TRUE, 60000) == WAIT_OBJECT_0);
+    HOLDS(dials[0].strays == 0 && dials[1].strays == 0);
+    HOLDS(count_links(NULL) == 2);
+    for (i = 0; i < 2; i++) {
+        CALL(0, RasHangUpA(links[i]));
+        is_free(links[i]);
+        CloseHandle(both[i]);
+    }
+}
+
+/* A child of a process that dials may ask and end as its parent may, and its end disturbs nobody. */
+static void forked_in_mid_dial(void)
+{
+    HRASCONN link = NULL;
+    RASCONNSTATUSA status;
+    RASCONNA links[4];
+    DWORD size = sizeof links, count = 0;
+    int outcome = 0;
+    pid_t child;
+
+    start();
+    CALL(0, RasDialA(NULL, NULL, &params, 0, (LPVOID)plain, &link));
+    child = fork();
+    if (child == 0) {
+        broken = 0;
+        status.dwSize = sizeof status;
+        links[0].dwSize = sizeof links[0];
+        CALL(0, RasGetConnectStatusA(link, &status));
+        CALL(0, RasEnumConnectionsA(links, &size, &count));
+        fflush(stdout);
+        _exit(broken != 0);
+    }
+    HOLDS(waitpid(child, &outcome, 0) == child && outcome == 0);
+    HOLDS(WaitForSingleObject(over, 60000) == WAIT_OBJECT_0);
+    HOLDS(last_state == RASCS_Connected && last_error == 0);
+    child = fork();
+    if (child == 0)
+        _exit(RasHangUpA(link) != 0);
+    HOLDS(waitpid(child, &outcome, 0) == child && outcome == 0);
+    is_free(link);
+}
+
+/* The event of one link is set by that link only. */
+static void notified_of_one(const char *second)
+{
+    RASDIALPARAMSA others = params;
+    HRASCONN link = NULL, other = NULL;
+    HANDLE gone = CreateEventA(NULL, FALSE, FALSE, NULL);
+
+    StringCchCopyA(others.szEntryName, sizeof others.szEntryName, second);
+    CALL(0, RasDialA(NULL, NULL, &params, 0, NULL, &link));
+    CALL(0, RasDialA(NULL, NULL, &others, 0, NULL, &other));
+    CALL(0, RasConnectionNotificationA(link, gone, RASCN_Disconnection));
+    CALL(0, RasHangUpA(other));
+    HOLDS(WaitForSingleObject(gone, 300) == WAIT_TIMEOUT);
+    CALL(0, RasHangUpA(link));
+    HOLDS(WaitForSingleObject(gone, 20000) == WAIT_OBJECT_0);
+    CALL(ERROR_INVALID_HANDLE, RasConnectionNotificationA(link, gone, RASCN_Disconnection));
+    CloseHandle(gone);
+}
+
 static void failing(const char *dead)
 {
     HRASCONN link = NULL;
@@ -234,14 +344,18 @@ static void failing(const char *dead)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (argc != 4)
         return 2;
+    caller = pthread_self();
     over = CreateEventA(NULL, TRUE, FALSE, NULL);
     params.dwSize = sizeof params;
     StringCchCopyA(params.szEntryName, sizeof params.szEntryName, argv[1]);
     synchronous();
     asynchronous();
-    failing(argv[2]);
+    two_at_once(argv[2]);
+    notified_of_one(argv[2]);
+    forked_in_mid_dial();
+    failing(argv[3]);
     printf("%d rules are broken\n", broken);
     return broken != 0;
 }

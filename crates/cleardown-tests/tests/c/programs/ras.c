@@ -154,6 +154,63 @@ static void entries(void)
     CALL(ERROR_INVALID_SIZE, RasEnumEntries(NULL, NULL, names, &size, &count));
 }
 
+/* Phone books that are named: a folder of entries, and a file that Windows wrote. */
+static void books(void)
+{
+    static TCHAR windows[] = TEXT("windows.pbk"), folder[] = TEXT("book"), inside[] = TEXT("Inside");
+    RASENTRYNAME names[4];
+    RASENTRY entry;
+    RASDIALPARAMS params;
+    BOOL saved = 77;
+    DWORD size = sizeof names, count = 77;
+
+    names[0].dwSize = sizeof names[0];
+    CALL(0, RasEnumEntries(NULL, windows, names, &size, &count));
+    HOLDS(count == 1 && lstrcmp(names[0].szEntryName, TEXT("Line out")) == 0);
+#if WINVER >= 0x500
+    HOLDS(lstrcmp(names[0].szPhonebookPath, windows) == 0);
+#endif
+    CALL(ERROR_ALREADY_EXISTS, RasValidateEntryName(windows, TEXT("line OUT")));
+    CALL(0, RasValidateEntryName(windows, kept));
+    entry.dwSize = size = sizeof entry;
+    CALL(0, RasGetEntryProperties(windows, TEXT("Line out"), &entry, &size, NULL, NULL));
+    HOLDS(lstrcmp(entry.szLocalPhoneNumber, TEXT("555-4321")) == 0);
+    CALL(ERROR_CANNOT_WRITE_PHONEBOOK, RasSetEntryProperties(windows, TEXT("Line out"), &entry, sizeof entry, NULL, 0));
+    CALL(ERROR_CANNOT_WRITE_PHONEBOOK, RasRenameEntry(windows, TEXT("Line out"), inside));
+    CALL(ERROR_CANNOT_WRITE_PHONEBOOK, RasDeleteEntry(windows, TEXT("Line out")));
+    CALL(ERROR_CANNOT_LOAD_PHONEBOOK, RasEnumEntries(NULL, TEXT("nonsense.pbk"), names, &size, &count));
+    CALL(ERROR_CANNOT_LOAD_PHONEBOOK, RasEnumEntries(NULL, TEXT("/dev/null"), names, &size, &count));
+    CALL(ERROR_CANNOT_FIND_PHONEBOOK_ENTRY, RasGetEntryProperties(windows, kept, &entry, &size, NULL, NULL));
+
+    size = sizeof names;
+    CALL(0, RasEnumEntries(NULL, folder, names, &size, &count));
+    HOLDS(count == 0);
+    CALL(0, RasSetEntryProperties(folder, inside, &entry, sizeof entry, NULL, 0));
+    CALL(0, RasValidateEntryName(NULL, inside));
+    memset(&params, 0, sizeof params);
+    params.dwSize = sizeof params;
+    StringCchCopy(params.szEntryName, RAS_MaxEntryName + 1, inside);
+    StringCchCopy(params.szUserName, UNLEN + 1, TEXT("adam"));
+    CALL(0, RasSetEntryDialParams(folder, &params, FALSE));
+    StringCchCopy(params.szPassword, PWLEN + 1, TEXT("hunter2"));
+    CALL(ERROR_NOT_SUPPORTED, RasSetEntryDialParams(folder, &params, FALSE));
+    params.szUserName[0] = 0;
+    CALL(0, RasGetEntryDialParams(folder, &params, &saved));
+    HOLDS(!saved && lstrcmp(params.szUserName, TEXT("adam")) == 0);
+    size = sizeof names;
+    CALL(0, RasEnumEntries(NULL, folder, names, &size, &count));
+    HOLDS(count == 1 && lstrcmp(names[0].szEntryName, inside) == 0);
+    CALL(0, RasDeleteEntry(folder, inside));
+
+#if WINVER >= 0x500
+    /* The path of the usual book leads there again. */
+    size = sizeof names;
+    CALL(0, RasEnumEntries(NULL, NULL, names, &size, &count));
+    CALL(0, RasEnumEntries(NULL, names[0].szPhonebookPath, names, &size, &count));
+    HOLDS(count == 1 && lstrcmp(names[0].szEntryName, kept) == 0);
+#endif
+}
+
 static void credentials(void)
 {
     RASDIALPARAMS params;
@@ -251,6 +308,7 @@ int main(void)
     errors();
     connections();
     entries();
+    books();
     credentials();
     devices();
     dialling();
