@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use russh::client::{self, Handle};
 use russh::keys::{Algorithm, HashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{Disconnect, Preferred, cipher};
+use tokio::io::BufReader;
 use tokio::net::{TcpStream, lookup_host};
 
 use crate::config::Config;
@@ -17,6 +18,9 @@ use crate::known_hosts::{KnownHosts, Verdict, learn};
 
 /// How much the server may send before we must have taken it.
 const WINDOW: u32 = 16 << 20;
+/// Read from the socket at once: the library asks for a packet's length and then for the rest, and small answers
+/// come many together.
+const AT_ONCE: usize = 64 << 10;
 /// The largest packet that we take.
 const PACKET: u32 = 65_535;
 
@@ -124,6 +128,7 @@ pub(crate) async fn connect(config: &Config) -> Result<Ssh, Error> {
     let settings = Arc::new(settings(&known));
     let seen = Arc::new(Mutex::new(Seen::default()));
     let client = Client { host, port, known, config: config.clone(), seen: seen.clone() };
+    let stream = BufReader::with_capacity(AT_ONCE, stream);
     let connected = client::connect_stream(settings, stream, client).await;
     let (refusal, cipher) = {
         let mut seen = seen.lock();
