@@ -23,7 +23,7 @@ static DWORD enumerate(void)
     DWORD bytes = sizeof links, count = 0, result;
     links[0].dwSize = sizeof links[0];
     result = RasEnumConnectionsA(links, &bytes, &count);
-    return result == 0 && count != 100 ? ERROR_INVALID_DATA : result;
+    return result == 0 && count != 100 ? ERROR_INVALID_PARAMETER : result;
 }
 
 static DWORD connection(const char *device)
