@@ -1,4 +1,4 @@
-//! Links: what listing, dialling, ending and carrying cost, beside NetworkManager, pppd and plain copiers.
+//! Links: what listing, dialling, ending and carrying cost, beside NetworkManager and plain copiers.
 //!
 //! Each part is a process of its own in a network namespace of its own, with a daemon, folders and peers of its own: so
 //! that it can be given up at any time, and nothing is left.
