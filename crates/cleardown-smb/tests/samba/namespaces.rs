@@ -37,16 +37,22 @@ async fn a_thousand_shares_are_listed() {
     assert_eq!(disks.count(), 1001);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn links_in_a_namespace_are_followed() {
+/// A namespace with a link to a share that has a file in a folder, and another link, to this target.
+fn namespace_with(name: &str, target: &str) -> Samba {
     let shares = vec![ShareDef::new("files"), ShareDef { dfs: true, ..ShareDef::new("root") }];
     let samba = Samba::start(Options { shares, ..Options::default() }).unwrap();
     std::fs::create_dir(samba.path("files").join("team")).unwrap();
     std::fs::write(samba.path("files").join("team/here"), "x").unwrap();
-    let link =
-        |target: &str, name: &str| std::os::unix::fs::symlink(target, samba.path("root").join(name)).unwrap();
-    link(r"msdfs:127.0.0.1\files", "link");
-    link(r"msdfs:127.0.0.1\nothing", "broken");
+    for (name, target) in [("link", "files"), (name, target)] {
+        let link = samba.path("root").join(name);
+        std::os::unix::fs::symlink(format!(r"msdfs:127.0.0.1\{target}"), link).unwrap();
+    }
+    samba
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_in_a_namespace_are_followed() {
+    let samba = namespace_with("broken", "nothing");
     let share = open_all(config(&samba, "root")).await.unwrap();
     // What is here and what is there, as one tree.
     assert_eq!(share.stat(&path("link/team/here")).await.unwrap().size, 1);
@@ -77,14 +83,7 @@ async fn links_in_a_namespace_are_followed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_in_a_namespace_is_found_where_it_is() {
-    let shares = vec![ShareDef::new("files"), ShareDef { dfs: true, ..ShareDef::new("root") }];
-    let samba = Samba::start(Options { shares, ..Options::default() }).unwrap();
-    std::fs::create_dir(samba.path("files").join("team")).unwrap();
-    std::fs::write(samba.path("files").join("team/here"), "x").unwrap();
-    let link =
-        |target: &str, name: &str| std::os::unix::fs::symlink(target, samba.path("root").join(name)).unwrap();
-    link(r"msdfs:127.0.0.1\files", "link");
-    link(r"msdfs:127.0.0.1\root\loop", "loop");
+    let samba = namespace_with("loop", r"root\loop");
     let share = eve(&samba, "root/link/team").await;
     assert_eq!(share.stat(&path("here")).await.unwrap().size, 1);
     let share = eve(&samba, "root").await;

@@ -74,26 +74,13 @@ impl Daemon {
 fn connection(entry: &Entry, request: &DialRequest) -> Connection {
     let number = request.number.clone().or_else(|| entry.name.number().map(str::to_owned));
     Connection {
-        name: entry.name.to_string(),
-        kind: Kind::Link,
-        status: Status::Connected,
-        reason: None,
-        at: None,
         remote: number.unwrap_or_else(|| entry.device.shown()),
         provider: "ppp".into(),
         user: request.user.clone().or_else(|| entry.user.clone()),
         owner: "root".into(),
-        remembered: false,
-        read_only: false,
-        pending_bytes: 0,
-        dialect: None,
-        encryption: None,
-        signing: None,
         references: 1,
         up_seconds: 7300,
         worker_pid: Some(4001),
-        holders: Vec::new(),
-        unseen: Vec::new(),
         link: Some(Link {
             handle: 7,
             foreign: false,
@@ -111,6 +98,7 @@ fn connection(entry: &Entry, request: &DialRequest) -> Connection {
             handshake_seconds: None,
             drives: Vec::new(),
         }),
+        ..Connection::new(entry.name.to_string(), Kind::Link, Status::Connected)
     }
 }
 

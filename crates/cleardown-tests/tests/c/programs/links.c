@@ -6,27 +6,9 @@
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static int broken;
-
-static void check(DWORD got, DWORD expected, const char *what, int line)
-{
-    if (got == expected)
-        return;
-    broken++;
-    printf("line %d: %s gave %u, not %u\n", line, what, got, expected);
-}
-
-static void holds(int fact, const char *what, int line)
-{
-    if (fact)
-        return;
-    broken++;
-    printf("line %d: %s does not hold\n", line, what);
-}
+#include "rules.h"
 
 #define CALL(expected, call) check(call, expected, #call, __LINE__)
-#define HOLDS(fact) holds(fact, #fact, __LINE__)
 
 static RASDIALPARAMSA params;
 static HANDLE over;

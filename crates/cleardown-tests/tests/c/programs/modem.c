@@ -5,19 +5,9 @@
 #include <raserror.h>
 #include <strsafe.h>
 #include <pthread.h>
-
-static int broken;
-
-static void check(DWORD got, DWORD expected, const char *what, int line)
-{
-    if (got == expected)
-        return;
-    broken++;
-    printf("line %d: %s gave %u, not %u\n", line, what, got, expected);
-}
+#include "rules.h"
 
 #define CALL(expected, call) check(call, expected, #call, __LINE__)
-#define HOLDS(fact) (void)((fact) || (broken++, printf("line %d: %s does not hold\n", __LINE__, #fact)))
 
 static RASDIALPARAMSA params;
 static HANDLE dialling, over;

@@ -3,28 +3,10 @@
 #include <Ras.h>
 #include <RasError.h>
 #include <strsafe.h>
-
-static int broken;
-
-static void check(DWORD got, DWORD expected, const char *what, int line)
-{
-    if (got == expected && GetLastError() == 77)
-        return;
-    broken++;
-    printf("line %d: %s gave %u (last error %u), not %u\n", line, what, got, GetLastError(), expected);
-}
-
-static void holds(int fact, const char *what, int line)
-{
-    if (fact)
-        return;
-    broken++;
-    printf("line %d: %s does not hold\n", line, what);
-}
+#include "rules.h"
 
 /* The functions of RAS leave the last error alone. */
-#define CALL(expected, call) (SetLastError(77), check(call, expected, #call, __LINE__))
-#define HOLDS(fact) holds(fact, #fact, __LINE__)
+#define CALL(expected, call) (SetLastError(77), check_both(call, expected, 77, #call, __LINE__))
 
 static TCHAR kept[] = TEXT("Kept"), other[] = TEXT("Other one");
 

@@ -1,19 +1,10 @@
 /* What a server offers: shares \\SERVER. Prints each share, and checks how an enumeration is resumed and closed. */
 #include <windows.h>
 #include <winnetwk.h>
+#include "rules.h"
 
-static int broken;
-
-static void check(DWORD got, DWORD expected, const char *what, int line)
-{
-    if (got == expected && GetLastError() == expected)
-        return;
-    broken++;
-    printf("line %d: %s gave %u (last error %u), not %u\n", line, what, got, GetLastError(), expected);
-}
-
-#define CALL(expected, call) check(call, expected, #call, __LINE__)
-#define HOLDS(fact) (void)((fact) || (broken++, printf("line %d: %s does not hold\n", __LINE__, #fact)))
+/* The functions of WNet set the last error to what they give. */
+#define CALL(expected, call) check_both(call, expected, expected, #call, __LINE__)
 
 static int fail(DWORD code)
 {

@@ -3,27 +3,10 @@
 #include <WinNetWk.h>
 #include <StrSafe.h>
 #include <tchar.h>
+#include "rules.h"
 
-static int broken;
-
-static void check(DWORD got, DWORD expected, const char *what, int line)
-{
-    if (got == expected && GetLastError() == expected)
-        return;
-    broken++;
-    printf("line %d: %s gave %u (last error %u), not %u\n", line, what, got, GetLastError(), expected);
-}
-
-static void holds(int fact, const char *what, int line)
-{
-    if (fact)
-        return;
-    broken++;
-    printf("line %d: %s does not hold\n", line, what);
-}
-
-#define CALL(expected, call) check(call, expected, #call, __LINE__)
-#define HOLDS(fact) holds(fact, #fact, __LINE__)
+/* The functions of WNet set the last error to what they give. */
+#define CALL(expected, call) check_both(call, expected, expected, #call, __LINE__)
 
 #ifdef UNICODE
 static LPTSTR own(const char *text)
