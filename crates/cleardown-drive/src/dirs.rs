@@ -1,8 +1,8 @@
 //! Folders: their listings, kept for as long as they may be believed, and handles that read them.
 //!
 //! A listing answers look-ups of all its names, and of names that it lacks. It is believed for [`TTL`], or longer
-//! while the server tells us of changes. Our own changes are entered; a listing that was under way meanwhile is
-//! not kept.
+//! while the server tells us of changes. Our own changes are entered, also into a listing that was under way
+//! meanwhile: of those names it says what we did last.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,6 +36,12 @@ pub(crate) struct DirCache {
     known: Option<Known>,
     /// Our own changes, and those we were told of.
     epoch: u64,
+    /// Those we were told of, and could not enter: a listing that was under way meanwhile is not kept.
+    told: u64,
+    /// Listings under way.
+    listing: usize,
+    /// What we have changed while any was, and at which epoch.
+    meanwhile: HashMap<Vec<u8>, (u64, Option<DirEntry>)>,
     lookups: u32,
     counted: Option<Instant>,
     pub(crate) watched: bool,
@@ -45,6 +51,14 @@ pub(crate) struct DirCache {
     doubt: Option<Instant>,
     /// The epoch when it was listed last: a folder that is listed again unchanged is worth watching.
     listed: Option<u64>,
+}
+
+/// When a listing began.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    asked: Instant,
+    epoch: u64,
+    told: u64,
 }
 
 #[derive(Debug)]
@@ -94,6 +108,31 @@ impl DirCache {
     pub(crate) fn forget(&mut self) {
         self.known = None;
         self.epoch += 1;
+        self.told += 1;
+    }
+
+    /// A listing begins; to be given back to [`DirCache::listed`].
+    fn begin_listing(&mut self) -> Begun {
+        self.listing += 1;
+        Begun { asked: Instant::now(), epoch: self.epoch, told: self.told }
+    }
+
+    /// A listing has ended, with these entries if it may be kept.
+    fn end_listing(&mut self, begun: &Begun, entries: Option<HashMap<Vec<u8>, DirEntry>>) {
+        self.listing = self.listing.saturating_sub(1);
+        if let Some(mut entries) = entries.filter(|_| self.told == begun.told) {
+            // The server may have listed these names before or after it did what we asked for.
+            for (key, (_, ours)) in self.meanwhile.iter().filter(|(_, (epoch, _))| *epoch > begun.epoch) {
+                match ours {
+                    Some(entry) => drop(entries.insert(key.clone(), entry.clone())),
+                    None => drop(entries.remove(key)),
+                }
+            }
+            self.known = Some(Known { entries, asked: begun.asked });
+        }
+        if self.listing == 0 {
+            self.meanwhile = HashMap::new();
+        }
     }
 
     /// We have made or removed a name.
@@ -105,6 +144,13 @@ impl DirCache {
             }
             if self.ours.len() < REMEMBERED {
                 self.ours.insert(key.clone(), Instant::now());
+            }
+        }
+        if self.listing > 0 {
+            self.meanwhile.insert(key.clone(), (self.epoch, entry.clone()));
+            if self.meanwhile.len() > KEEP {
+                self.meanwhile = HashMap::new();
+                self.told += 1;
             }
         }
         if let Some(known) = &mut self.known {
@@ -249,13 +295,12 @@ impl Inner {
         mut each: impl FnMut(Vec<DirEntry>) + Send,
     ) -> Result<(), ShareError> {
         let gone = || ShareError::server(libc::ENOENT, "the folder was removed");
-        let asked = Instant::now();
-        let (path, epoch, again) = {
+        let (path, begun, again) = {
             let mut table = self.table.lock();
             let path = table.path(node).ok_or_else(gone)?;
             let cache = &mut table.get_mut(node).ok_or_else(gone)?.cache;
             let again = cache.listed.replace(cache.epoch) == Some(cache.epoch) && !cache.watched;
-            (path, cache.epoch, again)
+            (path, cache.begin_listing(), again)
         };
         if again && !self.is_walk() {
             let (inner, path) = (self.clone(), path.clone());
@@ -277,14 +322,11 @@ impl Inner {
             }
         };
         let (listed, ()) = tokio::join!(listing, take);
-        listed?;
-        let mut table = self.table.lock();
-        if let (Some(folder), Some(entries)) = (table.get_mut(node), kept)
-            && folder.cache.epoch == epoch
-        {
-            folder.cache.known = Some(Known { entries, asked });
+        let kept = kept.filter(|_| listed.is_ok());
+        if let Some(folder) = self.table.lock().get_mut(node) {
+            folder.cache.end_listing(&begun, kept);
         }
-        Ok(())
+        listed
     }
 
     /// Look-ups go from folder to folder.
@@ -310,5 +352,67 @@ impl Inner {
                 }
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cleardown_share::{FileKind, Time};
+
+    use super::*;
+
+    fn entry(name: &str, size: u64) -> (Vec<u8>, DirEntry) {
+        let (name, then) = (name.as_bytes().to_vec(), Time::default());
+        let attr = Attr {
+            id: None,
+            kind: FileKind::File,
+            size,
+            allocated: None,
+            mode: None,
+            read_only: false,
+            uid: None,
+            gid: None,
+            links: None,
+            accessed: then,
+            modified: then,
+            changed: then,
+            created: None,
+        };
+        (name.clone(), DirEntry { name, attr })
+    }
+
+    fn size(cache: &DirCache, name: &str) -> Option<u64> {
+        match cache.find(name.as_bytes()) {
+            Listed::There(_, attr, _) => Some(attr.size),
+            Listed::Missing => None,
+            Listed::Unknown => panic!("{name}: the listing was not kept"),
+        }
+    }
+
+    #[test]
+    fn what_we_change_while_a_folder_is_listed_is_in_the_listing() {
+        let mut cache = DirCache::default();
+        let note = |cache: &mut DirCache, name: &str, size: Option<u64>| {
+            cache.note(name.as_bytes().to_vec(), size.map(|size| entry(name, size).1));
+        };
+        note(&mut cache, "before", Some(1));
+        let begun = cache.begin_listing();
+        note(&mut cache, "made", Some(2));
+        note(&mut cache, "removed", None);
+        let listed = HashMap::from([entry("before", 3), entry("removed", 4), entry("other", 5)]);
+        cache.end_listing(&begun, Some(listed));
+        assert_eq!(size(&cache, "before"), Some(3), "the server has the last word on what came before");
+        assert_eq!(size(&cache, "made"), Some(2));
+        assert_eq!(size(&cache, "removed"), None);
+        assert_eq!(size(&cache, "other"), Some(5));
+    }
+
+    #[test]
+    fn a_listing_is_not_kept_that_others_changed_the_folder_under() {
+        let mut cache = DirCache::default();
+        let begun = cache.begin_listing();
+        cache.forget();
+        cache.end_listing(&begun, Some(HashMap::from([entry("a", 1)])));
+        assert_eq!(cache.find(b"a"), Listed::Unknown);
     }
 }
