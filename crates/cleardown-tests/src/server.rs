@@ -69,6 +69,14 @@ impl Server {
         }
     }
 
+    /// The password with which [`Server::log_on`] does it.
+    pub fn password(&self) -> Option<&str> {
+        match self {
+            Server::Smb(_, _, user) => Some(&user.password),
+            Server::Sftp(_) => None,
+        }
+    }
+
     /// Arguments for `map` that log on, and the files they need.
     pub fn log_on(&self, machine: &Machine) -> Vec<String> {
         match self {
