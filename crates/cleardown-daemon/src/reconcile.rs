@@ -107,7 +107,7 @@ fn find_mount(record: &Record, table: &[Mount]) -> Option<Mount> {
         Some(noted) => noted.find_in(table).map(|found| Mount { unique: noted.unique, ..found.clone() }),
         None => {
             let here = mounts::topmost(table, record.spec.at.as_ref()?);
-            here.filter(|mount| mount.is_ours() && mount.source == record.spec.remote.to_string()).cloned()
+            here.filter(|mount| mount.is_of(&record.spec.remote.to_string())).cloned()
         }
     }
 }

@@ -68,6 +68,11 @@ impl Mount {
         self.fstype == FSTYPE
     }
 
+    /// Whether it is one of ours, and for this remote name.
+    pub fn is_of(&self, remote: &str) -> bool {
+        self.is_ours() && (self.source == remote || self.source == cut(remote))
+    }
+
     /// The line of this very mount in our own mount table, wherever it is mounted now; none when it is gone,
     /// also when the kernel has given its numbers to another one since. (Before Linux 6.8 another mount of the
     /// same source cannot be told from it.)
@@ -103,6 +108,11 @@ pub fn read_of(pid: u32) -> io::Result<Vec<Mount>> {
 /// What reading `/proc` answers.
 pub fn ours() -> io::Result<Vec<Mount>> {
     Ok(read()?.into_iter().filter(Mount::is_ours).collect())
+}
+
+/// A remote name as a direct mount shows it: the kernel takes up to 255 bytes as a parameter.
+pub(crate) fn cut(remote: &str) -> &str {
+    &remote[..remote.floor_char_boundary(255)]
 }
 
 /// The mount on top at this mount point, for mounts may be stacked.
@@ -230,6 +240,18 @@ mod tests {
         let mounts = parse(table);
         assert_eq!(mounts.len(), 2);
         assert!(mounts[1].is_ours());
+    }
+
+    #[test]
+    fn a_mount_whose_remote_name_was_cut_is_known_by_what_is_left() {
+        let remote = format!("//fs1/x/{}é", "a".repeat(246));
+        let line = |source: &str| format!("2 1 0:2 / /x rw - fuse.cleardown {source} rw");
+        assert_eq!(cut(&remote).len(), 254);
+        for source in [remote.as_str(), cut(&remote)] {
+            let mounts = parse(line(source).as_bytes());
+            assert!(mounts[0].is_of(&remote));
+            assert!(!mounts[0].is_of("//fs1/x"));
+        }
     }
 
     #[test]

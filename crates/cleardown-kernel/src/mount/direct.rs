@@ -15,7 +15,7 @@ use rustix::mount::{
 };
 
 use super::{MountRequest, Mounted, bad_point, folder};
-use crate::mounts::Mount;
+use crate::mounts::{self, Mount};
 use crate::unique;
 
 pub(super) fn mount(request: &MountRequest) -> Result<Mounted> {
@@ -29,8 +29,8 @@ pub(super) fn mount(request: &MountRequest) -> Result<Mounted> {
         .map_err(|errno| bad_point(&request.at.display().to_string(), io::Error::from(errno).to_string()))?;
     // The descriptor would keep the mount busy.
     drop(detached);
-    let mounts = crate::mounts::read().map_err(|error| Error::os("reading the mount table", &error))?;
-    let mount = mounts.into_iter().find(|mount| mount.id == id);
+    let table = mounts::read().map_err(|error| Error::os("reading the mount table", &error))?;
+    let mount = table.into_iter().find(|mount| mount.id == id);
     let mount = mount.map(|mount| Mount { unique, ..mount });
     let mount =
         mount.ok_or_else(|| bad_point(&point.path.display().to_string(), "it was unmounted at once"))?;
@@ -57,7 +57,7 @@ pub(super) fn open_device() -> Result<OwnedFd> {
 fn create(request: &MountRequest, fuse: &OwnedFd) -> rustix::io::Result<OwnedFd> {
     let fs = fsopen("fuse", FsOpenFlags::FSOPEN_CLOEXEC)?;
     let (uid, gid) = request.owner;
-    fsconfig_set_string(&fs, "source", source(&request.source))?;
+    fsconfig_set_string(&fs, "source", mounts::cut(&request.source))?;
     fsconfig_set_string(&fs, "subtype", "cleardown")?;
     fsconfig_set_string(&fs, "fd", fuse.as_raw_fd().to_string())?;
     fsconfig_set_string(&fs, "rootmode", "40000")?;
@@ -74,15 +74,6 @@ fn create(request: &MountRequest, fuse: &OwnedFd) -> rustix::io::Result<OwnedFd>
     let mut attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
     attributes.set(MountAttrFlags::MOUNT_ATTR_RDONLY, request.read_only);
     fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
-}
-
-/// The kernel takes up to 255 bytes as a parameter.
-fn source(remote: &str) -> &str {
-    let mut end = remote.len().min(255);
-    while !remote.is_char_boundary(end) {
-        end -= 1;
-    }
-    &remote[..end]
 }
 
 fn refused(errno: Errno) -> Error {
