@@ -65,6 +65,8 @@ codes! {
     NO_NETWORK = 1222;
     /// The user or caller gave up.
     CANCELLED = 1223;
+    /// There is no ticket to log on with.
+    NO_SUCH_LOGON_SESSION = 1312;
     /// Unknown user or wrong password.
     LOGON_FAILURE = 1326;
     /// The server refused the connection.

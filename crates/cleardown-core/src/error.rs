@@ -62,6 +62,8 @@ pub enum ErrorKind {
     Timeout { server: String, during: String },
     /// Wrong user or password.
     Authentication { user: String, server: String },
+    /// Kerberos gave no way in, and why.
+    Kerberos { server: String, why: String },
     /// The server lets this user in, and not to this share or file.
     AccessDenied(String),
     /// The server has no such share or folder.
@@ -193,6 +195,7 @@ impl ErrorKind {
             Refused(_) => Code::CONNECTION_REFUSED,
             Timeout { .. } => Code::SEM_TIMEOUT,
             Authentication { .. } => Code::LOGON_FAILURE,
+            Kerberos { .. } => Code::NO_SUCH_LOGON_SESSION,
             AccessDenied(_) | NotPermitted(_) => Code::ACCESS_DENIED,
             NoSuchShare(_) => Code::BAD_NET_NAME,
             Protocol { .. } | HostKeyUnknown { .. } | HostKeyChanged { .. } => Code::EXTENDED_ERROR,
@@ -232,7 +235,7 @@ impl ErrorKind {
             }
             Dependents { .. } => Exit::Busy,
             Timeout { .. } | Deadline { .. } => Exit::Deadline,
-            Authentication { .. } => Exit::Authentication,
+            Authentication { .. } | Kerberos { .. } => Exit::Authentication,
             AccessDenied(_) | NotPermitted(_) | Foreign { .. } => Exit::NotPermitted,
             Busy { .. } | Ending(_) => Exit::Busy,
             Daemon(_) => Exit::Daemon,
@@ -259,6 +262,7 @@ impl ErrorKind {
             Refused(_) => "check that the file service runs there, and the port".into(),
             Timeout { .. } => "the server may be down or behind a firewall; --timeout gives it longer".into(),
             Authentication { .. } => "check user and password; for a domain user write DOMAIN\\user".into(),
+            Kerberos { .. } => "kinit gets a ticket and klist shows what there is; a password is asked for with --user and --password-file".into(),
             AccessDenied(_) => "ask the server's administrator for access, or connect as another user (--user)".into(),
             NoSuchShare(_) => "check the share's spelling; shares may be hidden from users without access".into(),
             HostKeyUnknown { .. } => "compare the fingerprint with the server's administrator, then run ssh-keyscan or answer the question on a terminal".into(),
@@ -306,6 +310,7 @@ impl fmt::Display for ErrorKind {
             Authentication { user, server } => {
                 write!(f, "{server} did not accept the user {user} with this password")
             }
+            Kerberos { server, why } => write!(f, "{server} cannot be logged on to with Kerberos: {why}"),
             AccessDenied(what) => write!(f, "access to {what} was denied"),
             NoSuchShare(what) => write!(f, "{what} does not exist on the server"),
             Protocol { server, why } => write!(f, "no common ground with {server}: {why}"),

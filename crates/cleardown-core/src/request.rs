@@ -39,6 +39,9 @@ pub struct MapRequest {
     /// by itself (SMB: guest; SFTP: the local user's name).
     #[serde(default)]
     pub user: Option<String>,
+    /// Log on with Kerberos (SMB).
+    #[serde(default)]
+    pub kerberos: Option<Kerberos>,
     /// End what has the name now (refused when it is busy), and forget what is remembered for it.
     #[serde(default)]
     pub replace: bool,
@@ -52,6 +55,15 @@ pub struct MapRequest {
 impl MapRequest {
     /// The default time for connecting.
     pub const TIMEOUT: Duration = Duration::from_secs(10);
+}
+
+/// Logging on with Kerberos: with the tickets of a cache, or, where there is a secret, with what the KDC gives for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kerberos {
+    /// The ticket cache, as `KRB5CCNAME` names one (`FILE:/tmp/krb5cc_1000`); none: the usual one of the user whose
+    /// connection it is (krb5.conf(5), `default_ccache_name`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<String>,
 }
 
 /// A wish to know what a server offers. The secret travels apart from it.

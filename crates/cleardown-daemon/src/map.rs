@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cleardown_core::life::drive::Step;
 use cleardown_core::request::{MapRequest, Name, Verb};
 use cleardown_core::view::Connection;
-use cleardown_core::{Error, ErrorKind, LocalName, Result};
+use cleardown_core::{Error, ErrorKind, LocalName, Result, Scheme};
 use cleardown_ipc::{Caller, ProgressSink, Secret};
 use cleardown_profile::Drive;
 
@@ -29,6 +29,9 @@ pub(crate) async fn map(
     secret: Option<Secret>,
     progress: ProgressSink,
 ) -> Result<Connection> {
+    if request.kerberos.is_some() && request.remote.scheme != Scheme::Smb {
+        return Err(ErrorKind::BadParameter("Kerberos is for SMB servers only".into()).into());
+    }
     if request.name == Name::Deviceless {
         return deviceless(context, caller, &request, secret, progress).await;
     }
@@ -108,6 +111,7 @@ fn record(
         user: request.user.clone().or_else(|| request.remote.user.clone()),
         at,
         read_only: request.read_only,
+        kerberos: request.kerberos.clone(),
         accept_host_key: request.accept_host_key.clone(),
         owner,
         timeout_ms: request.timeout_ms.clamp(*TIMEOUTS.start(), *TIMEOUTS.end()),
@@ -158,6 +162,7 @@ async fn remember(
         user: request.user.clone(),
         at: request.at.clone(),
         read_only: request.read_only,
+        kerberos: request.kerberos.is_some(),
     };
     match context.memory.remember(drive, secret).await {
         Ok(warning) => {
@@ -191,6 +196,7 @@ pub(crate) async fn remember_by_name(context: &Arc<Context>, word: &str) -> Resu
         user: spec.user.clone(),
         at: at.map(|at| at.display().to_string()),
         read_only: spec.read_only,
+        kerberos: spec.kerberos.is_some(),
     };
     context.memory.remember(drive, handle.secret().as_ref()).await?;
     if handle.show(|shown| shown.remembered = true) {

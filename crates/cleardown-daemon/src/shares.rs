@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleardown_core::request::SharesRequest;
+use cleardown_core::request::{Kerberos, SharesRequest};
 use cleardown_core::view::Offered;
 use cleardown_core::{Error, ErrorKind, Remote, Result, Scheme};
 use cleardown_ipc::Secret;
@@ -31,14 +31,15 @@ pub(crate) async fn shares(
     if remote.scheme != Scheme::Smb || !remote.path.is_empty() {
         return Err(ErrorKind::NotSupported(format!("{} has no shares to list", request.server)).into());
     }
-    let (user, secret) = match (request.user, secret) {
+    let (user, secret, kerberos) = match (request.user, secret) {
         (None, None) => known(context, &remote).await?,
-        given => given,
+        (user, secret) => (user, secret, None),
     };
     let wish = Connect {
         user: user.or_else(|| remote.user.clone()),
         remote,
         read_only: true,
+        kerberos,
         accept_host_key: None,
         timeout_ms: request.timeout_ms.clamp(*TIMEOUTS.start(), *TIMEOUTS.end()),
         request_timeout_ms: request.timeout_ms,
@@ -77,7 +78,10 @@ async fn ask(worker: Worker, wish: Connect, secret: Option<Secret>) -> Result<Ve
 }
 
 /// Whoever is connected with this server, or else is remembered for it.
-async fn known(context: &Context, remote: &Remote) -> Result<(Option<String>, Option<Secret>)> {
+async fn known(
+    context: &Context,
+    remote: &Remote,
+) -> Result<(Option<String>, Option<Secret>, Option<Kerberos>)> {
     let same = |other: &Remote| {
         other.scheme == remote.scheme
             && other.host.eq_ignore_ascii_case(&remote.host)
@@ -85,13 +89,14 @@ async fn known(context: &Context, remote: &Remote) -> Result<(Option<String>, Op
             && (remote.user.is_none() || remote.user == other.user)
     };
     if let Some(handle) = context.registry.all().into_iter().find(|handle| same(&handle.spec.remote)) {
-        return Ok((handle.spec.user.clone(), handle.secret()));
+        return Ok((handle.spec.user.clone(), handle.secret(), handle.spec.kerberos.clone()));
     }
     match context.memory.drives().await?.into_iter().find(|drive| same(&drive.remote)) {
         Some(drive) => {
             let secret = context.memory.secret(&drive.name).await?;
-            Ok((drive.user.or(drive.remote.user), secret))
+            let kerberos = drive.kerberos.then(Kerberos::default);
+            Ok((drive.user.or(drive.remote.user), secret, kerberos))
         }
-        None => Ok((None, None)),
+        None => Ok((None, None, None)),
     }
 }

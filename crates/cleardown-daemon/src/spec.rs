@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use cleardown_core::request::Kerberos;
 use cleardown_core::view::Kind;
 use cleardown_core::{LocalName, Remote};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,9 @@ pub(crate) struct Spec {
     pub(crate) at: Option<PathBuf>,
     /// Mount read-only.
     pub(crate) read_only: bool,
+    /// Log on with Kerberos.
+    #[serde(default)]
+    pub(crate) kerberos: Option<Kerberos>,
     /// The host key that was accepted.
     #[serde(default)]
     pub(crate) accept_host_key: Option<String>,
@@ -73,6 +77,7 @@ pub(crate) fn sample(name: Option<&str>, remote: &str) -> Spec {
         user: None,
         at: name.map(|_| "/mnt/x".into()),
         read_only: false,
+        kerberos: None,
         accept_host_key: None,
         owner: 0,
         timeout_ms: 1000,

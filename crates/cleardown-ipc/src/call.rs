@@ -156,6 +156,7 @@ mod tests {
             read_only: false,
             user: Some(r"D\eve".into()),
             replace: false,
+            kerberos: None,
             accept_host_key: None,
             timeout_ms: 10_000,
         };

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cleardown_core::request::{MapRequest, Name};
+use cleardown_core::request::{Kerberos, MapRequest, Name};
 use cleardown_core::{LocalName, Remote, Result};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub struct Drive {
     /// Mount read-only.
     #[serde(default)]
     pub read_only: bool,
+    /// Log on with Kerberos.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kerberos: bool,
 }
 
 impl Drive {
@@ -39,6 +42,8 @@ impl Drive {
             read_only: self.read_only,
             user: self.user.clone(),
             replace: false,
+            // Caches come and go with logins: the usual one of that time is taken.
+            kerberos: self.kerberos.then(Kerberos::default),
             accept_host_key: None,
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
         }

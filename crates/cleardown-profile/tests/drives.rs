@@ -16,6 +16,7 @@ fn drive(name: &str, remote: &str) -> Drive {
         user: None,
         at: None,
         read_only: false,
+        kerberos: false,
     }
 }
 
@@ -123,9 +124,10 @@ proptest! {
         user in proptest::option::of("\\PC{1,20}"),
         at in proptest::option::of("/[^\\x00]{0,40}"),
         read_only: bool,
+        kerberos: bool,
     ) {
         let Ok(remote) = remote.parse() else { return Ok(()) };
-        let drive = Drive { name: name.parse().unwrap(), remote, user, at, read_only };
+        let drive = Drive { name: name.parse().unwrap(), remote, user, at, read_only, kerberos };
         let config = tempfile::tempdir().unwrap();
         let drives = Drives::new(config.path());
         drives.put(&drive).unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleardown_core::name::Remote;
+use cleardown_core::request::Kerberos;
 use zeroize::Zeroizing;
 
 /// Told what is being done: `resolving`, `connecting`, `negotiating`, `authenticating`, `opening share`.
@@ -15,11 +16,12 @@ pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Config {
     /// Server, share, and the folder that becomes the root.
     pub remote: Remote,
-    /// `DOMAIN\user`, `user@realm` or `user`; none: the one in the remote name, else guest. Without a password, a
-    /// Kerberos credential cache (`KRB5CCNAME`) is tried first.
+    /// `DOMAIN\user`, `user@realm` or `user`; none: the one in the remote name, else guest.
     pub user: Option<String>,
     /// The password.
     pub password: Option<Zeroizing<String>>,
+    /// Log on with Kerberos instead of NTLM.
+    pub kerberos: Option<Kerberos>,
     /// Refuse changes here already.
     pub read_only: bool,
     /// Encrypt even if the server does not demand it; a server that cannot is refused.
@@ -41,6 +43,7 @@ impl Config {
             remote,
             user: None,
             password: None,
+            kerberos: None,
             read_only: false,
             encrypt: false,
             sign: false,
@@ -58,9 +61,14 @@ impl Config {
         self
     }
 
+    /// The user as it was written.
+    pub(crate) fn login(&self) -> Option<&str> {
+        self.user.as_deref().or(self.remote.user.as_deref()).filter(|user| !user.is_empty())
+    }
+
     /// Domain and user.
     pub(crate) fn account(&self) -> Option<(String, String)> {
-        let user = self.user.as_deref().or(self.remote.user.as_deref()).filter(|user| !user.is_empty())?;
+        let user = self.login()?;
         Some(match user.split_once(['\\', '/']) {
             Some((domain, user)) => (domain.into(), user.into()),
             None => (String::new(), user.into()),
@@ -74,6 +82,7 @@ impl fmt::Debug for Config {
             .field("remote", &self.remote)
             .field("user", &self.user)
             .field("password", &self.password.as_ref().map(|_| "***"))
+            .field("kerberos", &self.kerberos)
             .field("read_only", &self.read_only)
             .field("encrypt", &self.encrypt)
             .field("sign", &self.sign)

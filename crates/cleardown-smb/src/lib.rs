@@ -25,6 +25,7 @@ mod dfs;
 mod dir;
 mod file;
 mod folders;
+mod kerberos;
 mod lease;
 mod link;
 mod lock;

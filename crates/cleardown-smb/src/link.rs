@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::kerberos::{self, Login};
 use crate::negotiate::{self, Negotiated};
 use crate::session::{self, Credentials, Granted, Wish};
 use crate::status;
@@ -176,17 +177,18 @@ impl Drop for KillOnDrop {
 }
 
 fn credentials(config: &Config, target: &Target) -> Credentials {
-    match (config.account(), &config.password) {
-        (Some((domain, user)), Some(password)) => {
-            Credentials::Password { domain, user, password: password.clone() }
-        }
-        _ if config.password.is_none() && std::env::var_os("KRB5CCNAME").is_some() => {
-            Credentials::Tickets { host: target.host.clone() }
-        }
-        (Some((domain, user)), None) => {
-            Credentials::Password { domain, user, password: String::new().into() }
-        }
-        (None, _) => Credentials::Guest,
+    if let Some(kerberos) = &config.kerberos {
+        return Credentials::Kerberos(Login {
+            host: target.host.clone(),
+            user: config.login().map(Into::into),
+            password: config.password.clone(),
+            cache: kerberos.cache.clone(),
+        });
+    }
+    let password = config.password.clone().unwrap_or_default();
+    match config.account() {
+        Some((domain, user)) => Credentials::Password { domain, user, password },
+        None => Credentials::Guest,
     }
 }
 
@@ -256,6 +258,9 @@ fn failure(error: ShareError, server: &str, during: &str) -> Error {
 
 /// A failure of SESSION_SETUP.
 fn refusal(error: ShareError, config: &Config, server: &str) -> Error {
+    if error.errno == kerberos::NO_TICKET {
+        return ErrorKind::Kerberos { server: server.into(), why: error.status }.into();
+    }
     let is_refusal = matches!(
         error.errno,
         libc::EACCES | libc::EKEYEXPIRED | libc::EKEYREVOKED | libc::EPERM | libc::EINVAL

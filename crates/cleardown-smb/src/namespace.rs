@@ -195,7 +195,9 @@ impl Tickets {
 /// Why a link could not be followed, as the application that met it hears it.
 fn unreachable(error: &Error) -> ShareError {
     let errno = match error.kind {
-        ErrorKind::Authentication { .. } | ErrorKind::AccessDenied(_) => libc::EACCES,
+        ErrorKind::Authentication { .. } | ErrorKind::Kerberos { .. } | ErrorKind::AccessDenied(_) => {
+            libc::EACCES
+        }
         ErrorKind::NoSuchShare(_) | ErrorKind::BadRemoteName(_) => libc::ENOENT,
         ErrorKind::Timeout { .. } => libc::ETIMEDOUT,
         ErrorKind::UnknownHost(_) | ErrorKind::NoRoute(_) => libc::EHOSTUNREACH,

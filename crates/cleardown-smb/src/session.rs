@@ -3,9 +3,8 @@
 use std::time::Instant;
 
 use cleardown_share::ShareError;
-use smb2::auth::kerberos::ccache::load_ccache;
 use smb2::auth::spnego::parse_neg_token_resp;
-use smb2::auth::{KerberosAuthenticator, KerberosCredentials, NtlmAuthenticator, NtlmCredentials};
+use smb2::auth::{NtlmAuthenticator, NtlmCredentials};
 use smb2::crypto::encryption::Cipher;
 use smb2::crypto::kdf::{PreauthHasher, derive_session_keys};
 use smb2::msg::session_setup::{
@@ -18,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::connection::Connection;
 use crate::crypto::{Sealer, Security, Signer};
+use crate::kerberos;
 use crate::negotiate::Negotiated;
 use crate::status;
 use crate::wire::frame::{FLAG_SIGNED, Frame, Reply};
@@ -29,8 +29,8 @@ pub(crate) enum Credentials {
     Guest,
     /// A user with a password.
     Password { domain: String, user: String, password: Zeroizing<String> },
-    /// The tickets of this credential cache (`KRB5CCNAME`).
-    Tickets { host: String },
+    /// A user of a Kerberos realm.
+    Kerberos(kerberos::Login),
 }
 
 /// A session that the server has granted.
@@ -64,7 +64,7 @@ pub(crate) async fn log_on(
             let (outcome, key) = exchange.ntlm(domain, user, password).await?;
             (outcome, key, user.clone())
         }
-        Credentials::Tickets { host } => exchange.kerberos(host).await?,
+        Credentials::Kerberos(login) => exchange.kerberos(login).await?,
     };
     let is_named = !matches!(credentials, Credentials::Guest) && !user.eq_ignore_ascii_case("guest");
     let flags = outcome.flags;
@@ -178,34 +178,23 @@ impl Exchange<'_> {
         Ok((outcome, Zeroizing::new(vec![0; 16]), "anonymous".into()))
     }
 
-    /// Kerberos, with the tickets that the user has.
-    async fn kerberos(&mut self, host: &str) -> Result<(Outcome, Zeroizing<Vec<u8>>, String), ShareError> {
-        let no_ticket = |error: smb2::Error| ShareError::server(libc::EACCES, format!("Kerberos: {error}"));
-        let cache = load_ccache(None).map_err(no_ticket)?;
-        let principal = &cache.default_principal;
-        let user = principal.components.join("/");
-        let realm = principal.realm.clone();
-        let mut kerberos = KerberosAuthenticator::new(KerberosCredentials {
-            username: user.clone(),
-            password: String::new(),
-            kdc_address: realm.to_lowercase(),
-            realm,
-        });
-        let obtain = kerberos.authenticate_from_ccache(&cache, host);
-        match tokio::time::timeout_at(self.deadline.into(), obtain).await {
-            Ok(result) => result.map_err(no_ticket)?,
-            Err(_) => return Err(ShareError::transport(libc::ETIMEDOUT, "the KDC did not answer in time")),
-        }
-        let token = kerberos.token().ok_or(Malformed)?.to_vec();
-        let outcome = self.round(token).await?;
-        outcome.reply.ok()?;
+    /// Kerberos. The key is as long as the ticket's cipher has it.
+    async fn kerberos(
+        &mut self,
+        login: &kerberos::Login,
+    ) -> Result<(Outcome, Zeroizing<Vec<u8>>, String), ShareError> {
+        let mut ticket = kerberos::ticket(login, self.deadline).await?;
+        let outcome = self.round(ticket.token).await?;
+        outcome.reply.ok().map_err(|error| match error.errno {
+            libc::EACCES => kerberos::not_accepted(&error),
+            _ => error,
+        })?;
         if let Some(token) = parse_neg_token_resp(&outcome.token).ok().and_then(|token| token.response_token)
         {
-            kerberos.process_mutual_auth_token(&token).map_err(no_ticket)?;
+            ticket.authenticator.process_mutual_auth_token(&token).map_err(|_| Malformed)?;
         }
-        let key = kerberos.session_key().ok_or(Malformed)?;
-        let key = Zeroizing::new(key[..key.len().min(16)].to_vec());
-        Ok((outcome, key, user))
+        let key = ticket.authenticator.session_key().ok_or(Malformed)?;
+        Ok((outcome, Zeroizing::new(key.to_vec()), ticket.user))
     }
 }
 
@@ -242,6 +231,9 @@ fn secure(
     if is_stranger {
         return Ok(Security { session: id, signer: None, sealer: None, sign: false, encrypt: false });
     }
+    // All but the keys of 256-bit ciphers come from the first 16 bytes (MS-SMB2 3.2.5.3).
+    let full = key;
+    let key = full.get(..16).unwrap_or(full);
     let (signing_key, sealer) = match negotiated.dialect {
         Dialect::Smb2_0_2 | Dialect::Smb2_1 => (Zeroizing::new(key.to_vec()), None),
         dialect => {
@@ -249,7 +241,11 @@ fn secure(
             let keys = derive_session_keys(key, dialect, preauth, 128);
             let sealer = negotiated.cipher.and_then(|cipher| {
                 // 256-bit ciphers have longer keys; the signing key stays at 128 bits (MS-SMB2 3.1.4.2).
-                let bits = if matches!(cipher, Cipher::Aes256Ccm | Cipher::Aes256Gcm) { 256 } else { 128 };
+                let (key, bits) = if matches!(cipher, Cipher::Aes256Ccm | Cipher::Aes256Gcm) {
+                    (full, 256)
+                } else {
+                    (key, 128)
+                };
                 let keys = derive_session_keys(key, dialect, preauth, bits);
                 Sealer::new(cipher, &keys.encryption_key, &keys.decryption_key)
             });

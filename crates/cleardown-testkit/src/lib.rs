@@ -3,6 +3,7 @@
 
 pub mod fuse;
 pub mod hayes;
+pub mod kerberos;
 pub mod netns;
 pub mod pppd;
 pub mod process;
@@ -10,6 +11,7 @@ pub mod samba;
 pub mod sshd;
 pub mod wireguard;
 
+pub use kerberos::Realm;
 pub use netns::{Cable, Namespace, Snapshot};
 pub use process::free_port;
 pub use samba::{Options, Samba, ShareDef, User};

@@ -62,6 +62,11 @@ impl Samba {
         format!("smb://127.0.0.1:{}/{share}", self.port)
     }
 
+    /// `smb://localhost:PORT/SHARE`: tickets are for a name.
+    pub fn named_remote(&self, share: &str) -> String {
+        format!("smb://localhost:{}/{share}", self.port)
+    }
+
     /// The configuration file, for tools such as smbclient and smbstatus.
     pub fn conf(&self) -> PathBuf {
         self.dir.path().join("smb.conf")

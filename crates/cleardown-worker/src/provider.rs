@@ -84,6 +84,7 @@ fn smb(wish: &Connect, password: Option<Zeroizing<String>>) -> cleardown_smb::Co
     let mut config = cleardown_smb::Config::new(wish.remote.clone());
     config.user = wish.user.clone();
     config.password = password;
+    config.kerberos = wish.kerberos.clone();
     config.read_only = wish.read_only;
     config.timeout = Duration::from_millis(wish.timeout_ms);
     config.request_timeout = Duration::from_millis(wish.request_timeout_ms);

@@ -93,7 +93,9 @@ fn first_line(from: &mut impl Read, during: &str) -> Result<Secret> {
 
 /// True when it is better to ask before trying: a wrong guess counts at a Windows server, and may lock the account.
 pub(crate) fn ask_first(request: &MapRequest) -> bool {
-    request.remote.scheme == Scheme::Smb && (request.user.is_some() || request.remote.user.is_some())
+    request.remote.scheme == Scheme::Smb
+        && request.kerberos.is_none()
+        && (request.user.is_some() || request.remote.user.is_some())
 }
 
 /// Asks for a password on the terminal, without echo.

@@ -82,6 +82,7 @@ mod tests {
             Refused(s("fs1:445")),
             Timeout { server: s("fs1"), during: s("connecting") },
             Authentication { user: s("eve"), server: s("fs1") },
+            Kerberos { server: s("fs1"), why: s("the ticket of eve@EXAMPLE.COM has expired") },
             AccessDenied(s("//fs1/secret")),
             NoSuchShare(s("//fs1/nothing")),
             Protocol { server: s("fs1"), why: s("it speaks SMB 1 only") },

@@ -164,6 +164,7 @@ impl Server {
             read_only: false,
             user: None,
             replace: false,
+            kerberos: None,
             accept_host_key: Some(ready.fingerprint),
             timeout_ms: 10_000,
         };

@@ -186,6 +186,7 @@ fn map(wish: &Wish, name: Name) -> Result<Connection, Failure> {
         read_only: false,
         user: wish.user.clone(),
         replace: false,
+        kerberos: None,
         accept_host_key: None,
         timeout_ms: u64::try_from(MapRequest::TIMEOUT.as_millis()).unwrap_or(u64::MAX),
     };

@@ -57,6 +57,7 @@ impl Actor {
             remote: spec.remote.clone(),
             user: spec.user.clone(),
             read_only: spec.read_only,
+            kerberos: spec.kerberos.clone(),
             accept_host_key: spec.accept_host_key.clone(),
             timeout_ms: spec.timeout_ms,
             request_timeout_ms: u64::try_from(REQUEST_TIMEOUT.as_millis()).unwrap_or(u64::MAX),

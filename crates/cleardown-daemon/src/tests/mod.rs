@@ -42,6 +42,7 @@ fn deviceless() -> MapRequest {
         read_only: false,
         user: None,
         replace: false,
+        kerberos: None,
         accept_host_key: None,
         timeout_ms: 10_000,
     }

@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::kerberos::Realm;
+
 /// A user of the server.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -71,6 +73,8 @@ pub struct Options {
     pub encrypt: bool,
     /// Unknown users become guests.
     pub guest: bool,
+    /// Users may come in with tickets of this realm, for `cifs/localhost`.
+    pub realm: Option<Realm>,
     /// The users.
     pub users: Vec<User>,
     /// The shares.
@@ -88,6 +92,7 @@ impl Default for Options {
             signing: false,
             encrypt: false,
             guest: false,
+            realm: None,
             users: vec![User::eve(), User::adam()],
             shares: vec![ShareDef::new("files")],
             extra: String::new(),
@@ -105,7 +110,9 @@ pub(super) fn write(
     for name in ["private", "lock", "state", "cache", "pid", "rpc"] {
         fs::create_dir_all(dir.join(name))?;
     }
-    let map: String = options.users.iter().map(|user| format!("!{} = {}\n", user.unix, user.name)).collect();
+    // Those who come with a ticket are called `WORKGROUP\user`.
+    let line = |user: &User| format!("!{} = {1} CLEARDOWN\\{1}\n", user.unix, user.name);
+    let map: String = options.users.iter().map(line).collect();
     fs::write(dir.join("users"), map)?;
     let mut text = global(dir, port, options);
     for (share, (_, folder)) in options.shares.iter().zip(folders) {
@@ -155,10 +162,19 @@ durable handles = yes
 kernel oplocks = no
 kernel share modes = no
 posix locking = no
-{extra}
+{kerberos}{extra}
 ",
         max = options.max_protocol,
+        kerberos = options.realm.as_ref().map(kerberos).unwrap_or_default(),
         extra = options.extra,
+    )
+}
+
+fn kerberos(realm: &Realm) -> String {
+    let keytab = realm.keytab().display().to_string();
+    format!(
+        "realm = {}\nkerberos method = dedicated keytab\ndedicated keytab file = FILE:{keytab}\n",
+        Realm::NAME
     )
 }
 

@@ -1,6 +1,7 @@
 //! What is said.
 
 use cleardown_core::link::RasState;
+use cleardown_core::request::Kerberos;
 use cleardown_core::view::{Loss, Offered};
 use cleardown_core::{Error, Remote};
 use serde::{Deserialize, Serialize};
@@ -115,6 +116,9 @@ pub struct Connect {
     /// Never write to the share.
     #[serde(default)]
     pub read_only: bool,
+    /// Log on with Kerberos.
+    #[serde(default)]
+    pub kerberos: Option<Kerberos>,
     /// A host key fingerprint (`SHA256:...`) that the user has accepted.
     #[serde(default)]
     pub accept_host_key: Option<String>,

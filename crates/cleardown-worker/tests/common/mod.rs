@@ -53,6 +53,7 @@ impl Worker {
             remote: remote.parse().unwrap(),
             user: user.map(|(name, _)| name.to_owned()),
             read_only: false,
+            kerberos: None,
             accept_host_key: None,
             timeout_ms: 10_000,
             request_timeout_ms: 30_000,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cleardown_client::{Client, Secret};
-use cleardown_core::request::{MapRequest, Name};
+use cleardown_core::request::{Kerberos, MapRequest, Name};
 use cleardown_core::view::{Connection, Kind, Status};
 use cleardown_core::{Error, ErrorKind, Exit, Remote, Result};
 
@@ -46,6 +46,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     password: Source,
 
+    /// Log on with Kerberos: with the tickets of kinit(1), or with --user USER@REALM and a password from a file or descriptor.
+    #[arg(long)]
+    kerberos: bool,
+
     /// End what has the name now, unless it is busy, and forget what is remembered for it.
     #[arg(long)]
     replace: bool,
@@ -86,6 +90,8 @@ impl Args {
             read_only: self.read_only,
             user: self.user.clone(),
             replace: self.replace,
+            // The caller's tickets; a daemon may have been started in another login.
+            kerberos: self.kerberos.then(|| Kerberos { cache: std::env::var("KRB5CCNAME").ok() }),
             accept_host_key: None,
             timeout_ms: format::millis(self.timeout),
         })

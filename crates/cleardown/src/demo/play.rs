@@ -98,6 +98,7 @@ async fn map_z(client: &Client, folder: &Path, server: &Server, password: Secret
         read_only: false,
         user: None,
         replace: false,
+        kerberos: None,
         accept_host_key: Some(server.ready.fingerprint.clone()),
         timeout_ms: format::millis(MapRequest::TIMEOUT),
     };

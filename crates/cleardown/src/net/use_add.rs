@@ -18,6 +18,7 @@ pub(super) async fn run(add: Add, ui: &mut Ui) -> Result<u8> {
         read_only: false,
         user: add.user,
         replace: false,
+        kerberos: None,
         accept_host_key: None,
         timeout_ms: format::millis(MapRequest::TIMEOUT),
     };
