@@ -127,14 +127,35 @@ impl Report {
     }
 
     fn markdown(&self) -> String {
-        let s = &self.scale;
         let mut text = format!(
-            "# Benchmark\n\nWritten by `cargo xtask bench`. One Samba and one OpenSSH server over the same tmpfs, on \
-             loopback; {} cores, Linux {}; medians of up to {} rounds, the contenders in turn.\nEach figure counts until \
-             the bytes were on the server; in brackets what the application saw, where that differs.\n\nread and \
+            "# Benchmark\n\nWritten by `cargo xtask bench`: {} cores, Linux {}; medians of rounds in which the \
+             contenders take turns.\n",
+            self.cores, self.kernel
+        );
+        if !self.figures.is_empty() || !self.failures.is_empty() {
+            self.drives(&mut text);
+        }
+        if let Some(commands) = &self.commands {
+            text.push_str("\n## Commands and processes\n\n| what | |\n|---|---|\n");
+            for (what, figure) in commands.lines() {
+                let _ = writeln!(text, "| {what} | {figure} |");
+            }
+        }
+        self.links.iter().for_each(|section| section.markdown(&mut text));
+        self.notes(&mut text);
+        text
+    }
+
+    fn drives(&self, text: &mut String) {
+        let s = &self.scale;
+        let _ = write!(
+            text,
+            "\n## Drives\n\nOne Samba and one OpenSSH server over the same tmpfs, on loopback; up to {} rounds. \
+             Each figure counts until the bytes were on the server; in brackets what the application saw, where that \
+             differs.\n\nread and \
              write: {} MiB, cold, with fsync; random: 4 KiB blocks of a file of {} MiB; create, read small, delete: \
              {} files of 4 KiB; `ls -l` of {} entries; untar, `git status` and `rm -r`: a tree of {} files.\n\n",
-            self.cores, self.kernel, self.rounds, s.big, s.random_file, s.small, s.many, s.tree,
+            self.rounds, s.big, s.random_file, s.small, s.many, s.tree,
         );
         let heads: Vec<String> = ROWS.iter().map(|row| format!("{} {}", row.name, row.unit)).collect();
         let _ = writeln!(text, "| mount | {} |", heads.join(" | "));
@@ -154,15 +175,6 @@ impl Report {
         let _ = writeln!(text, "| **cleardown smb, times the best peer of all** | {} |", cells.join(" | "));
         let cells: Vec<String> = ROWS.iter().map(|row| self.of_limit("cleardown smb", row)).collect();
         let _ = writeln!(text, "| **cleardown smb, of our SMB client alone** | {} |", cells.join(" | "));
-        if let Some(commands) = &self.commands {
-            text.push_str("\n## Commands and processes\n\n| what | |\n|---|---|\n");
-            for (what, figure) in commands.lines() {
-                let _ = writeln!(text, "| {what} | {figure} |");
-            }
-        }
-        self.links.iter().for_each(|section| section.markdown(&mut text));
-        self.notes(&mut text);
-        text
     }
 
     fn notes(&self, text: &mut String) {

@@ -192,6 +192,9 @@ pub struct Connection {
     /// The worker's process id.
     #[serde(default)]
     pub worker_pid: Option<u32>,
+    /// The addresses that a drive's connections to its server go to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<String>,
     /// Who holds it.
     pub holders: Vec<Holder>,
     /// What of the holders could not be seen.
@@ -224,6 +227,7 @@ impl Connection {
             references: 0,
             up_seconds: 0,
             worker_pid: None,
+            servers: Vec::new(),
             holders: Vec::new(),
             unseen: Vec::new(),
             link: None,

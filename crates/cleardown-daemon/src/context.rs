@@ -6,7 +6,9 @@ use std::sync::Arc;
 use cleardown_core::life::drive::Step;
 use cleardown_core::{Error, Result};
 use cleardown_ipc::Location;
+use cleardown_kernel::net::Lookout;
 use cleardown_kernel::{Identity, Journal, Mount};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::authorize::Rules;
@@ -26,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) links: Journal<link::Record>,
     pub(crate) memory: Memory,
     pub(crate) spawner: Box<dyn Spawner>,
+    /// For links that others made.
+    pub(crate) lookout: Arc<Mutex<Lookout>>,
 }
 
 /// What the journal keeps of a connection.
@@ -57,7 +61,8 @@ impl Context {
         let links = Journal::open(location.dir.join("links"));
         let links = links.map_err(|e| Error::os("opening the journal of links", &e))?;
         let rules = Rules { me: rustix::process::geteuid().as_raw(), system: location.system };
-        Ok(Arc::new(Context { location, rules, registry: Registry::new(), journal, links, memory, spawner }))
+        let (registry, lookout) = (Registry::new(), Arc::default());
+        Ok(Arc::new(Context { location, rules, registry, journal, links, memory, spawner, lookout }))
     }
 
     /// The socket of a connection's worker.

@@ -1,5 +1,6 @@
 //! A connection as the rest of the daemon sees it: what it is meant to be, how it is, and how to talk to it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -66,6 +67,8 @@ pub(crate) struct Shown {
     /// Locks that applications hold: the process, and the path on the drive.
     pub(crate) locks: Vec<(u32, String)>,
     pub(crate) worker: Option<(u32, control::Client)>,
+    /// The addresses that its connections go to; while it is being connected anew, those that they went to.
+    pub(crate) servers: Vec<IpAddr>,
     pub(crate) mount: Option<Mount>,
     /// Where the data is that the server has not acknowledged.
     pub(crate) arena: Option<Arc<Arena>>,
@@ -86,6 +89,7 @@ impl Handle {
             pending: Vec::new(),
             locks: Vec::new(),
             worker: None,
+            servers: Vec::new(),
             mount: None,
             arena: None,
             references: 1,
@@ -162,6 +166,9 @@ impl Handle {
                 shown.pending_bytes = status.pending_bytes;
                 shown.pending = status.pending;
                 shown.locks = status.locks;
+                if !status.servers.is_empty() {
+                    shown.servers = status.servers;
+                }
                 if let ServerState::Reconnecting { reason } = status.server
                     && shown.status == Status::Connected
                 {
@@ -193,6 +200,7 @@ impl Handle {
             references: shown.references,
             up_seconds: shown.connected_at.map_or(0, |since| since.elapsed().as_secs()),
             worker_pid: shown.worker.as_ref().map(|(pid, _)| *pid),
+            servers: shown.servers.iter().map(ToString::to_string).collect(),
             ..Connection::new(self.spec.shown_name(), self.spec.kind(), shown.status)
         }
     }

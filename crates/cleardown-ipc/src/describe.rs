@@ -30,6 +30,7 @@ const PROPERTIES: &[(&str, &str, &str)] = &[
     ("References", "references", "t"),
     ("UpSeconds", "up_seconds", "t"),
     ("WorkerPid", "worker_pid", "t"),
+    ("Servers", "servers", "as"),
     ("Holders", "holders", "aa{sv}"),
     ("Unseen", "unseen", "as"),
     ("Link", "link", "a{sv}"),

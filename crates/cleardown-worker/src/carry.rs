@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::control::{Connect, Failed, Phase, Serve, Session, VERSION, WorkerStatus};
 use crate::link::Link;
+use crate::peers::peers;
 use crate::tap::Health;
 
 /// A session with a server.
@@ -87,7 +88,7 @@ impl Carry {
         }
     }
 
-    /// How the worker is; all from memory.
+    /// How the worker is; no server is asked.
     pub(crate) fn status(&self) -> WorkerStatus {
         let wish = match self {
             Carry::Connecting(wish) => Some(&**wish),
@@ -100,6 +101,7 @@ impl Carry {
             remote: wish.map(|wish| wish.remote.clone()),
             session: self.linked().map(|linked| linked.session()),
             server: self.linked().map(|linked| linked.health.state()).unwrap_or_default(),
+            servers: self.linked().map(|_| peers()).unwrap_or_default(),
             has_secret: self.secret().is_some(),
             ..WorkerStatus::default()
         };

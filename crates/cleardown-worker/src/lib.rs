@@ -13,6 +13,7 @@ mod converse;
 mod dial;
 mod host;
 mod link;
+mod peers;
 mod process;
 pub mod provider;
 mod tap;

@@ -222,7 +222,7 @@ impl Link {
             Ppp::Phase(Phase::Establish) => self.enter(RasState::AllDevicesConnected, tell),
             Ppp::Phase(Phase::Authenticate) => self.enter(RasState::Authenticate, tell),
             Ppp::Phase(Phase::Network) => self.enter(RasState::AuthProject, tell),
-            Ppp::LineAgreed { send, .. } => self.now.send_modify(|now| now.agreed.mtu = send.mru),
+            Ppp::LineAgreed { send, .. } => self.change(tell, |agreed| agreed.mtu = send.mru),
             Ppp::ChangingPassword => self.enter(RasState::AuthChangePassword, tell),
             Ppp::Authenticated(_) => self.enter(RasState::Authenticated, tell),
             Ppp::Ipv4Up { local, remote, dns } => {

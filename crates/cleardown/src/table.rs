@@ -167,6 +167,7 @@ pub(crate) mod tests {
             references: 0,
             up_seconds: 7300,
             worker_pid: Some(4700),
+            servers: Vec::new(),
             holders: Vec::new(),
             unseen: Vec::new(),
             link: None,

@@ -38,6 +38,8 @@ pub(super) enum Happening {
     Planned(Result<Box<(Tun, Vec<Change>)>>),
     /// The changes are made, or not.
     Applied(Result<()>),
+    /// What the network is to be after that.
+    PlannedAgain(Vec<Change>),
     /// The network below has changed.
     NetworkChanged,
     /// The ways around the link, as they are now.
@@ -150,6 +152,8 @@ pub(super) fn adopt(context: &Arc<Context>, remains: Remains) {
     actor.tun = remains.tun;
     if let Some(agreed) = remains.agreed {
         actor.note_agreed(agreed);
+        // It may have changed while there was no daemon.
+        actor.jobs.push_back(Job::PlanAgain);
     }
     if let Some(worker) = remains.worker {
         actor.employ(worker);
@@ -201,6 +205,7 @@ impl Actor {
 
     async fn run(mut self, actions: Vec<Action>) {
         self.perform_all(actions).await;
+        self.next_job();
         self.publish();
         while !self.machine.state().is_over() {
             let happening = self.next().await;
@@ -294,9 +299,9 @@ impl Actor {
             }
             Happening::AgreedAnew(agreed) => {
                 self.note_agreed(*agreed);
-                self.jobs.push_back(Job::Again);
-                self.next_job();
+                self.jobs.push_back(Job::PlanAgain);
             }
+            Happening::PlannedAgain(wanted) => self.planned_again(wanted),
             Happening::Planned(planned) => self.planned(planned).await,
             Happening::NetworkChanged => {
                 if !self.jobs.iter().any(|job| matches!(job, Job::LookAround)) {

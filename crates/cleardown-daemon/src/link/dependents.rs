@@ -1,7 +1,7 @@
 //! Drives over links: which drives talk to their servers through a link's interface.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,12 +37,13 @@ pub(super) struct Dependent {
 struct Drive {
     drive: Dependent,
     host: String,
-    worker: Option<u32>,
+    /// The addresses that its worker is connected to.
+    servers: Vec<IpAddr>,
 }
 
 /// For each link the drives whose servers are reached over it: those of this instance, and for the system's links those of all
-/// users. Neither a server nor a name service is asked: the addresses are those that the workers' sockets are connected to, and
-/// those that are written in the names.
+/// users. Neither a server nor a name service is asked: the addresses are those that the workers have told (see
+/// [`Handle::refresh`]), and those that are written in the names.
 pub(super) async fn of_all(context: &Context, links: &[Arc<LinkHandle>]) -> Vec<Vec<Dependent>> {
     within(context, links, PATIENCE).await
 }
@@ -62,7 +63,7 @@ async fn within(context: &Context, links: &[Arc<LinkHandle>], patience: Duration
     }
     let look = move || {
         let ways: Vec<(Dependent, HashSet<u32>)> =
-            drives.into_iter().map(|Drive { drive, host, worker }| (drive, ways(&host, worker))).collect();
+            drives.iter().map(|drive| (drive.drive.clone(), ways(drive))).collect();
         let over = |interface: Option<u32>| {
             let uses = |ways: &HashSet<u32>| interface.is_some_and(|index| ways.contains(&index));
             ways.iter().filter(|(_, ways)| uses(ways)).map(|(drive, _)| drive.clone()).collect()
@@ -72,8 +73,15 @@ async fn within(context: &Context, links: &[Arc<LinkHandle>], patience: Duration
     tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| vec![Vec::new(); links.len()])
 }
 
+/// Asks the workers of this instance's drives where they are connected to.
+pub(super) async fn ask(context: &Context) {
+    let drives = context.registry.all();
+    join_all(drives.iter().map(|drive| drive.refresh())).await;
+}
+
 /// The drives over one link that is to be ended.
 pub(super) async fn of(context: &Context, link: &Arc<LinkHandle>) -> Vec<Dependent> {
+    ask(context).await;
     within(context, std::slice::from_ref(link), PATIENCE_AT_THE_END).await.pop().unwrap_or_default()
 }
 
@@ -83,7 +91,7 @@ fn own(context: &Context) -> Vec<Drive> {
         Drive {
             drive: Dependent { shown: name.clone(), name, instance: None },
             host: handle.spec.remote.host.clone(),
-            worker: handle.shown().worker.map(|(pid, _)| pid),
+            servers: handle.shown().servers,
         }
     };
     context.registry.all().into_iter().map(drive).collect()
@@ -106,7 +114,7 @@ async fn of_user(instance: Instance) -> Vec<Drive> {
                 instance: Some(instance),
             },
             host: remote.host,
-            worker: drive.worker_pid,
+            servers: drive.servers.iter().filter_map(|address| address.parse().ok()).collect(),
         })
     };
     list.unwrap_or_default().into_iter().filter(|c| c.kind != Kind::Link).filter_map(drive).collect()
@@ -118,69 +126,8 @@ fn connected_interface(link: &LinkHandle) -> Option<u32> {
 }
 
 /// The interfaces by which packets to a drive's server leave.
-fn ways(host: &str, worker: Option<u32>) -> HashSet<u32> {
-    let written = host.parse::<IpAddr>().ok();
-    let connected = worker.map(peers_of).unwrap_or_default();
-    let way = |address| Path::to(address).ok().flatten().map(|path| path.interface.index);
-    written.into_iter().chain(connected).filter_map(way).collect()
-}
-
-/// The addresses that a process's TCP sockets are connected to (proc_pid_net(5)).
-fn peers_of(pid: u32) -> HashSet<IpAddr> {
-    let sockets = sockets_of(pid);
-    let tables = ["tcp", "tcp6"].map(|table| format!("/proc/{pid}/net/{table}"));
-    let text: String = tables.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
-    text.lines().filter_map(|line| peer(line, &sockets)).collect()
-}
-
-fn sockets_of(pid: u32) -> HashSet<u64> {
-    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return HashSet::new() };
-    let inode = |entry: std::fs::DirEntry| {
-        let target = std::fs::read_link(entry.path()).ok()?;
-        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
-    };
-    entries.flatten().filter_map(inode).collect()
-}
-
-/// The remote address of a line of `/proc/net/tcp` or `tcp6`, when its socket is established and one of these.
-fn peer(line: &str, sockets: &HashSet<u64>) -> Option<IpAddr> {
-    const ESTABLISHED: &str = "01";
-    let mut fields = line.split_ascii_whitespace();
-    let remote = fields.nth(2)?;
-    let state = fields.next()?;
-    let inode: u64 = fields.nth(5)?.parse().ok()?;
-    if state != ESTABLISHED || !sockets.contains(&inode) {
-        return None;
-    }
-    address(remote.split(':').next()?)
-}
-
-/// Words of four octets, each as a number in the machine's own order, in hexadecimal.
-fn address(hex: &str) -> Option<IpAddr> {
-    let mut octets = Vec::new();
-    for at in (0..hex.len()).step_by(8) {
-        octets.extend(u32::from_str_radix(hex.get(at..at + 8)?, 16).ok()?.to_ne_bytes());
-    }
-    match octets.len() {
-        4 => Some(Ipv4Addr::from(<[u8; 4]>::try_from(octets).ok()?).into()),
-        16 => Some(Ipv6Addr::from(<[u8; 16]>::try_from(octets).ok()?).to_canonical()),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn our_own_connection_is_found_with_its_peer() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        assert!(peers_of(std::process::id()).contains(&IpAddr::from([127, 0, 0, 1])));
-        let other = "0: 0100007F:1F90 0200A8C0:01BD 01 00000000:00000000 00:00000000 00000000 0 0 77 1";
-        let native = if cfg!(target_endian = "little") { [192, 168, 0, 2] } else { [2, 0, 168, 192] };
-        assert_eq!(peer(other, &HashSet::from([77])), Some(IpAddr::from(native)));
-        assert_eq!(peer(other, &HashSet::from([78])), None);
-        assert_eq!(address("00000000000000000000000001000000"), Some(Ipv6Addr::LOCALHOST.into()));
-    }
+fn ways(drive: &Drive) -> HashSet<u32> {
+    let written = drive.host.parse::<IpAddr>().ok();
+    let way = |address: &IpAddr| Path::to(*address).ok().flatten().map(|path| path.interface.index);
+    written.iter().chain(&drive.servers).filter_map(way).collect()
 }

@@ -17,14 +17,15 @@ use crate::context::Context;
 /// How long a look for the processes behind foreign links may take.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// All links: ours, and those that others made in our network namespace. The kernel is asked once.
+/// All links: ours, and those that others made in our network namespace. The kernel is asked once, and no worker.
 pub(crate) async fn all(context: &Context) -> Vec<Connection> {
     let links = context.registry.links();
     let ours: HashSet<Interface> = links.iter().filter_map(|link| link.interface()).collect();
+    let lookout = context.lookout.clone();
     let look = move || {
         let interfaces = net::interfaces()?;
         let (own, others) = interfaces.into_iter().partition(|details| ours.contains(&details.interface));
-        io::Result::Ok((own, net::foreign(others, PATIENCE)?))
+        io::Result::Ok((own, lookout.lock().links(others, PATIENCE)?))
     };
     let (own, others) = asked(look).await.unwrap_or_default();
     let mut lines = filled_in(context, &links, own).await;
@@ -37,6 +38,7 @@ pub(crate) async fn fill_in(context: &Context, links: &[Arc<LinkHandle>]) -> Vec
     if links.is_empty() {
         return Vec::new();
     }
+    dependents::ask(context).await;
     filled_in(context, links, asked(net::interfaces).await.unwrap_or_default()).await
 }
 

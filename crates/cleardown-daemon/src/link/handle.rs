@@ -110,9 +110,12 @@ impl LinkHandle {
     /// Changes what is shown; true when something that the list shows is different now.
     pub(crate) fn show(&self, change: impl FnOnce(&mut Shown)) -> bool {
         let mut shown = self.shown.lock();
-        let before = (shown.status, shown.ras, shown.reason.clone(), shown.references);
+        let listed = |shown: &Shown| {
+            (shown.status, shown.ras, shown.reason.clone(), shown.references, shown.changes.clone())
+        };
+        let before = listed(&shown);
         change(&mut shown);
-        before != (shown.status, shown.ras, shown.reason.clone(), shown.references)
+        before != listed(&shown)
     }
 
     /// How it is.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleardown_core::life::link::Event;
-use cleardown_core::link::{Device, Network};
+use cleardown_core::link::{Device, Entry, Network};
 use cleardown_core::{Error, ErrorKind, Result};
 use cleardown_kernel::net::{self, Address, Change, Facts, Interface, Method, Path, Tun};
 use cleardown_worker::control::Agreed;
@@ -27,15 +27,15 @@ pub(super) enum Job {
     Make,
     /// Make what was planned and is in the journal.
     Apply,
-    /// Something else was agreed in mid-link: what is new of it is made.
-    Again,
+    /// Something else was agreed in mid-link: plan the network for that.
+    PlanAgain,
     /// The network below has changed: find the ways around the link anew.
     LookAround,
-    /// Take them, and leave the old ones.
-    GoAround {
-        /// The routes as they are to be.
+    /// Make what is wanted now, and undo what that replaces.
+    Replace {
+        /// As it is to be.
         wanted: Vec<Change>,
-        /// Those that they replace.
+        /// What is no longer wanted.
         old: Vec<Change>,
     },
     /// Undo everything.
@@ -69,18 +69,10 @@ impl Actor {
                 Happening::Applied(applied.and_then(|applied| applied))
             }
             .boxed(),
-            Job::Again => return self.again(),
+            Job::PlanAgain => return self.plan_again(),
             Job::LookAround => return self.look_around(),
-            Job::GoAround { wanted, old } => async move {
-                let go = move || {
-                    // The old ones first: two routes that differ in nothing but their ways cannot be there together.
-                    let (_, failed) = net::revert_all(&old, PATIENCE);
-                    if let Err(error) = net::apply_all(&wanted, PATIENCE) {
-                        tracing::warn!(%error, "a route around a link");
-                    }
-                    if failed.is_empty() { old } else { Vec::new() }
-                };
-                Happening::Undone(blocking(go).await.unwrap_or_default())
+            Job::Replace { wanted, old } => async move {
+                Happening::Undone(blocking(move || replace(&wanted, old)).await.unwrap_or_default())
             }
             .boxed(),
             Job::Revert => async move {
@@ -132,13 +124,7 @@ impl Actor {
             return None;
         }
         let changes = self.record.changes.clone();
-        let look = move || {
-            let beside = |server| {
-                Path::beside(server, &interface).inspect_err(|e| tracing::warn!(%e, "a route")).ok()?
-            };
-            let ways: Vec<Path> = agreed.servers.into_iter().filter_map(beside).collect();
-            net::around(&interface, &changes, &ways)
-        };
+        let look = move || net::around(&interface, &changes, &ways_beside(&agreed, &interface));
         Some(async move { Happening::FoundWays(blocking(look).await.unwrap_or_default()) }.boxed())
     }
 
@@ -153,16 +139,20 @@ impl Actor {
             Change::Route(route) => Some(&route.interface) != own.as_ref() && replaces(route),
             _ => false,
         });
-        let old: Vec<Change> = old.cloned().collect();
-        let wanted: Vec<Change> = ways.into_iter().map(Change::Route).collect();
+        let old = old.cloned().collect();
+        self.replace(ways.into_iter().map(Change::Route).collect(), old);
+    }
+
+    /// Journals what is wanted beside what it replaces, and goes about it.
+    fn replace(&mut self, wanted: Vec<Change>, old: Vec<Change>) {
         let new = wanted.iter().filter(|change| !self.record.changes.contains(change));
         let new: Vec<Change> = new.cloned().collect();
         if !new.is_empty() {
             self.record.changes.extend(new);
             self.write_record();
         }
-        // Also what is known already: with its interface's fall the kernel has removed it.
-        self.jobs.push_front(Job::GoAround { wanted, old });
+        // Also what is known already: with an interface's fall, or with the last address, the kernel has removed it.
+        self.jobs.push_front(Job::Replace { wanted, old });
     }
 
     /// These changes are undone before the end.
@@ -173,48 +163,62 @@ impl Actor {
         }
     }
 
-    /// Addresses that came later (IPv6 after IPv4). What is gone again stays until the end: it does no harm.
-    fn again(&mut self) -> Option<Work> {
+    /// The peer has agreed on something else in mid-link (IPv6 after IPv4, another address, other name servers).
+    fn plan_again(&mut self) -> Option<Work> {
         if self.machine.state().is_ending() {
             return None;
         }
         let (interface, agreed) = (self.record.interface.clone()?, self.agreed.clone()?);
-        let entry = &self.record.spec.entry;
-        let (ways, agreed) = (ways(&agreed), kernels(&agreed, &entry.device));
-        let wanted = net::plan(&interface, &entry.network, &agreed, &ways, None);
-        // An address with another peer is no new one to the kernel.
-        let is_known = |change: &Change| {
-            let local = local_address(change);
-            let same = |known: &Change| known == change || (local.is_some() && local == local_address(known));
-            self.record.changes.iter().any(same)
+        let Entry { network, device, .. } = self.record.spec.entry.clone();
+        let method = self.record.changes.iter().find_map(|change| match change {
+            Change::Dns(dns) => Some(dns.method.clone()),
+            _ => None,
+        });
+        let plan = move || {
+            let method = method.or_else(|| resolving(&network, &agreed));
+            let ways = ways_beside(&agreed, &interface);
+            net::plan(&interface, &network, &kernels(&agreed, &device), &ways, method)
         };
-        let new: Vec<Change> = wanted
-            .into_iter()
-            .filter(|change| !matches!(change, Change::Interface { .. } | Change::Dns(_)))
-            .filter(|change| !is_known(change))
-            .collect();
-        if new.is_empty() {
-            return None;
+        Some(async move { Happening::PlannedAgain(blocking(plan).await.unwrap_or_default()) }.boxed())
+    }
+
+    /// What was planned takes the place of what is there. A route around the link to a server that is not to be reached now stays.
+    pub(super) fn planned_again(&mut self, wanted: Vec<Change>) {
+        if wanted.is_empty() || self.machine.state().is_ending() {
+            return;
         }
-        self.record.changes.extend(new.iter().cloned());
-        self.write_record();
-        Some(
-            async move {
-                if let Ok(Err(error)) = blocking(move || net::apply_all(&new, PATIENCE)).await {
-                    tracing::warn!(%error, "addresses that were agreed on later");
-                }
-                Happening::Nothing
-            }
-            .boxed(),
-        )
+        let own = self.record.interface.clone();
+        let around = |change: &Change| match change {
+            Change::Route(route) if Some(&route.interface) != own.as_ref() => Some(route.to),
+            _ => None,
+        };
+        let stays = |change: &Change| {
+            around(change).is_some_and(|to| wanted.iter().all(|new| around(new) != Some(to)))
+        };
+        let known = &self.record.changes;
+        let old = known.iter().filter(|change| !wanted.contains(change) && !stays(change));
+        let old: Vec<Change> = old.cloned().collect();
+        if !old.is_empty() || wanted.iter().any(|change| !known.contains(change)) {
+            self.replace(wanted, old);
+        }
     }
 }
 
-fn local_address(change: &Change) -> Option<IpAddr> {
-    match change {
-        Change::Address { address, .. } => Some(address.local.addr()),
-        _ => None,
-    }
+/// Makes what is wanted and undoes what is old; gives back what of that is undone.
+fn replace(wanted: &[Change], old: Vec<Change>) -> Vec<Change> {
+    let warn = |error: Error| tracing::warn!(%error, "changing the network of a link");
+    // The new addresses come first, for with the last one the kernel drops all routes; then the old ones of everything go:
+    // two routes that differ in nothing but their ways cannot be there together, nor can two lists of name servers.
+    let addresses: Vec<Change> =
+        wanted.iter().filter(|change| matches!(change, Change::Address { .. })).cloned().collect();
+    net::apply_all(&addresses, PATIENCE).unwrap_or_else(warn);
+    // The interface itself is the same one, with another MTU.
+    let of_it = old.iter().filter(|change| !matches!(change, Change::Interface { .. }));
+    let (_, failed) = net::revert_all(&of_it.cloned().collect::<Vec<_>>(), PATIENCE);
+    let undone = failed.is_empty();
+    failed.into_iter().for_each(warn);
+    net::apply_all(wanted, PATIENCE).unwrap_or_else(warn);
+    if undone { old } else { Vec::new() }
 }
 
 /// Whether this process may change the network.
@@ -237,16 +241,27 @@ pub(super) fn permitted() -> Result<()> {
 fn make(network: &Network, device: &Device, agreed: &Agreed) -> Result<(Tun, Vec<Change>)> {
     let ways = ways(agreed);
     let tun = Tun::create(NAME)?;
-    let wants_names =
-        !network.dns.is_empty() || !network.search.is_empty() || (network.peer_dns && !agreed.dns.is_empty());
-    let method = wants_names.then(|| Method::of_this_machine(PATIENCE));
+    let method = resolving(network, agreed);
     let changes = net::plan(tun.interface(), network, &kernels(agreed, device), &ways, method);
     Ok((tun, changes))
+}
+
+/// How names are resolved here, where a link has name servers or domains.
+fn resolving(network: &Network, agreed: &Agreed) -> Option<Method> {
+    let wants_names =
+        !network.dns.is_empty() || !network.search.is_empty() || (network.peer_dns && !agreed.dns.is_empty());
+    wants_names.then(|| Method::of_this_machine(PATIENCE))
 }
 
 /// Which way the tunnel's own packets take now.
 fn ways(agreed: &Agreed) -> Vec<Path> {
     let way = |server| Path::to(server).inspect_err(|e| tracing::warn!(%e, "looking up a route")).ok()?;
+    agreed.servers.iter().copied().filter_map(way).collect()
+}
+
+/// Which way they would take if the link were not there.
+fn ways_beside(agreed: &Agreed, interface: &Interface) -> Vec<Path> {
+    let way = |server| Path::beside(server, interface).inspect_err(|e| tracing::warn!(%e, "a route")).ok()?;
     agreed.servers.iter().copied().filter_map(way).collect()
 }
 

@@ -12,6 +12,7 @@ use cleardown_core::request::{DialRequest, Dialled, EndRequest, HangUpRequest, W
 use cleardown_core::view::{Connection, EndReport, LinkProof, Progress, Status};
 use cleardown_core::{Code, ErrorKind, Result};
 use cleardown_ipc::ProgressSink;
+use cleardown_kernel::net::{self, Interface};
 use cleardown_testkit::Namespace;
 use cleardown_worker::control::{
     Agreed, Ends, Event, FromWorker, Incoming, LinkEnd, LinkStatus, Peer, Phase, Reply, Request, WorkerStatus,
@@ -32,6 +33,16 @@ pub(super) struct Links {
     resets: Mutex<usize>,
     hang_ups: Mutex<usize>,
     breaks: Notify,
+    /// The peer agrees on this in mid-link.
+    renews: Mutex<Option<Agreed>>,
+    renewed: Notify,
+}
+
+impl Links {
+    fn renew(&self, agreed: Agreed) {
+        *self.renews.lock() = Some(agreed);
+        self.renewed.notify_one();
+    }
 }
 
 /// One worker's link.
@@ -134,7 +145,15 @@ impl Line {
         if self.agreed.is_none() || self.end.is_some() {
             return std::future::pending().await;
         }
-        pretend.links().breaks.notified().await;
+        tokio::select! {
+            () = pretend.links().breaks.notified() => {}
+            () = pretend.links().renewed.notified() => {
+                let Some(agreed) = pretend.links().renews.lock().take() else { return };
+                self.agreed = Some(agreed.clone());
+                let _ = peer.send(&FromWorker::Event(Event::LinkAgreed(agreed)), &[]).await;
+                return;
+            }
+        }
         let end = ended(629, true, false);
         self.end = Some(end.clone());
         let _ = peer.send(&FromWorker::Event(Event::LinkEnded(end)), &[]).await;
@@ -370,6 +389,51 @@ fn an_interface_that_somebody_removes_ends_its_link() {
         until(|| clean(&context)).await;
         assert!(context.registry.link_tombstone("office").is_some());
         watch.abort();
+    });
+}
+
+/// Another address, another peer, another name server, a smaller MTU, and IPv6, which was not there before.
+fn renewed() -> Agreed {
+    let ends = Ends { local: Ipv4Addr::new(10, 9, 7, 1), remote: Some(Ipv4Addr::new(10, 9, 7, 2)) };
+    let ipv6 = Ends { local: "fe80::7".parse().unwrap(), remote: None };
+    let dns = vec![Ipv4Addr::new(10, 9, 7, 53).into()];
+    Agreed { mtu: 1400, ipv4: Some(ends), ipv6: Some(ipv6), dns, ..agreed() }
+}
+
+/// What the kernel has of the link's interface: MTU, addresses, whether the entry's route is there; and the name servers.
+fn kernels(interface: &Interface) -> (u32, Vec<String>, bool, String) {
+    let addresses = net::addresses().unwrap().into_iter().filter(|(index, _)| *index == interface.index);
+    let mut addresses: Vec<String> = addresses.map(|(_, address)| address.local.addr().to_string()).collect();
+    addresses.sort();
+    let way = net::Path::to("10.20.0.7".parse().unwrap()).unwrap();
+    let routed = way.is_some_and(|way| way.interface == *interface);
+    let servers = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let servers = servers.lines().filter_map(|line| line.strip_prefix("nameserver 10.")).collect();
+    (interface.details().unwrap().unwrap().mtu, addresses, routed, servers)
+}
+
+#[test]
+fn what_is_agreed_in_mid_link_takes_the_place_of_what_was() {
+    in_namespace(LinkScript::default(), async |pretend, dir| {
+        let context = context(dir, pretend);
+        dial(&context, unix()).await.unwrap();
+        let interface = context.registry.links()[0].interface().unwrap();
+        let first = (1500, vec!["10.9.0.1".to_owned()], true, "9.0.53".to_owned());
+        assert_eq!(kernels(&interface), first);
+        let second = (1400, vec!["10.9.7.1".into(), "fe80::7".into()], true, "9.7.53".into());
+        for (agreed, expected) in [(renewed(), second), (agreed(), first)] {
+            pretend.links().renew(agreed.clone());
+            let shown = || context.registry.links()[0].view(None, Vec::new()).link.unwrap();
+            let local = format!("{}/32", agreed.ipv4.unwrap().local);
+            until(|| {
+                let shown = shown();
+                shown.addresses.first() == Some(&local) && shown.addresses.len() == expected.1.len()
+            })
+            .await;
+            assert_eq!(kernels(&interface), expected);
+            assert_eq!(shown().dns, [agreed.dns[0].to_string()]);
+        }
+        assert!(end_office(&context, |_| ()).await.ended[0].unproven.is_empty() && clean(&context));
     });
 }
 

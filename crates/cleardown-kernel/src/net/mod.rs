@@ -28,7 +28,7 @@ mod wire;
 
 pub use change::{Change, Facts, apply_all, revert_all};
 pub use dns::{Dns, Method};
-pub use foreign::{Foreign, ForeignKind, Owner, foreign};
+pub use foreign::{Foreign, ForeignKind, Lookout, Owner};
 pub use interface::{Address, Details, Interface, addresses, interfaces};
 pub use namespace::namespace;
 pub use plan::{Agreed, around, plan};

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use cleardown_kernel::net::{ForeignKind, Tun, foreign, interfaces};
+use cleardown_kernel::net::{ForeignKind, Lookout, Tun, interfaces};
 
 use super::{PATIENCE, at_the_near_end};
 
@@ -27,19 +27,21 @@ fn links_of_others_are_listed_with_who_carries_them() {
         // Another process copies it: see `install` in the tests of the resolver.
         assert!(Command::new("cp").arg("/bin/sleep").arg(&program).status().unwrap().success());
         let ours = Tun::create("cd%d").unwrap();
-        let held_by = |name: &str, program: &std::path::Path| {
-            let tun: OwnedFd = Tun::create(name).unwrap().into();
+        let held_by = |program: &std::path::Path, tun: OwnedFd| {
             Running(cable.near.command(program).arg("600").stdin(tun).spawn().unwrap())
         };
-        let wireguard = held_by("wg-office", &program);
-        let vpn = held_by("tun%d", std::path::Path::new("/bin/sleep"));
+        let wireguard = held_by(&program, Tun::create("wg-office").unwrap().into());
+        let sleep = std::path::Path::new("/bin/sleep");
+        let tun: OwnedFd = Tun::create("tun%d").unwrap().into();
+        let vpn = held_by(sleep, tun.try_clone().unwrap());
         cable.near.ip(&["tuntap", "add", "dev", "vm7", "mode", "tap"]);
         cable.near.ip(&["address", "add", "10.7.0.1/24", "dev", "tun0"]);
         cable.near.ip(&["link", "set", "tun0", "up"]);
 
         let mut others = interfaces().unwrap();
         others.retain(|details| details.interface != *ours.interface());
-        let mut found = foreign(others, PATIENCE).unwrap();
+        let mut lookout = Lookout::default();
+        let mut found = lookout.links(others, PATIENCE).unwrap();
         found.sort_by(|a, b| a.details.interface.name.cmp(&b.details.interface.name));
         let shown: Vec<_> = found
             .iter()
@@ -59,14 +61,24 @@ fn links_of_others_are_listed_with_who_carries_them() {
         let local: Vec<_> = found[0].addresses.iter().map(|a| a.local.to_string()).collect();
         assert!(local.contains(&"10.7.0.1/24".to_owned()), "{local:?}");
 
-        let hurried = foreign(interfaces().unwrap(), Duration::ZERO).unwrap();
+        let hurried = Lookout::default().links(interfaces().unwrap(), Duration::ZERO).unwrap();
         assert_eq!(hurried.len(), 4, "without patience all links, and no owner");
         assert!(hurried.iter().all(|link| link.owner.is_none()));
+
+        // What was found is known without patience, as long as it is true.
+        let owner_of = |lookout: &mut Lookout, patience| {
+            let links = lookout.links(interfaces().unwrap(), patience).unwrap();
+            let tun = links.into_iter().find(|link| link.details.interface.name == "tun0").unwrap();
+            tun.owner.map(|owner| owner.identity.pid)
+        };
+        assert_eq!(owner_of(&mut lookout, Duration::ZERO), Some(vpn.0.id()));
+        let heir = held_by(sleep, tun);
+        drop(vpn);
+        assert_eq!(owner_of(&mut lookout, PATIENCE), Some(heir.0.id()));
+        drop(heir);
         cable.near.ip(&["link", "del", "vm7"]);
-        for (name, running) in [("tun0", vpn), ("wg-office", wireguard)] {
-            let interface = cleardown_kernel::net::Interface::named(name).unwrap().unwrap();
-            drop(running);
-            assert!(interface.wait_gone(PATIENCE).unwrap());
-        }
+        let interface = cleardown_kernel::net::Interface::named("wg-office").unwrap().unwrap();
+        drop(wireguard);
+        assert!(interface.wait_gone(PATIENCE).unwrap());
     });
 }

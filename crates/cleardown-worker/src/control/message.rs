@@ -1,5 +1,7 @@
 //! What is said.
 
+use std::net::IpAddr;
+
 use cleardown_core::link::RasState;
 use cleardown_core::request::Kerberos;
 use cleardown_core::view::{Loss, Offered};
@@ -337,7 +339,7 @@ pub enum ServerState {
     },
 }
 
-/// How a worker is; all from its memory.
+/// How a worker is; all from its memory and its descriptors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerStatus {
     /// [`VERSION`] of the worker.
@@ -355,6 +357,9 @@ pub struct WorkerStatus {
     /// How the server is.
     #[serde(default)]
     pub server: ServerState,
+    /// The addresses that the connections of a drive go to at this moment.
+    #[serde(default)]
+    pub servers: Vec<IpAddr>,
     /// Bytes that applications have written and the server has not acknowledged.
     #[serde(default)]
     pub pending_bytes: u64,

@@ -162,6 +162,7 @@ fn connection(name: &str, request: &MapRequest) -> Connection {
         references: 1,
         up_seconds: 1,
         worker_pid: Some(4000),
+        servers: Vec::new(),
         holders: Vec::new(),
         unseen: Vec::new(),
         link: None,
