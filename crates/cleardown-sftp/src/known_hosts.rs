@@ -42,6 +42,20 @@ impl KnownHosts {
         all
     }
 
+    /// What a file of this text says.
+    pub(crate) fn of(text: &str, host: &str, port: u16) -> Self {
+        let mut all = KnownHosts::default();
+        all.parse(text, &address(host, port));
+        all
+    }
+
+    /// Asserts that each key it has is known, or not to be trusted.
+    pub(crate) fn check(&self) {
+        for key in self.known.iter().chain(&self.revoked) {
+            assert_ne!(self.judge(key), Verdict::Unknown);
+        }
+    }
+
     fn parse(&mut self, text: &str, address: &str) {
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let mut words = line.split_ascii_whitespace();
@@ -155,8 +169,7 @@ mod tests {
     const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA6rWI3G1sz07DnfFlrouTcysQlj2P+jpNSOEWD9OJ3X";
 
     fn judge(lines: &str, host: &str, port: u16) -> Verdict {
-        let mut known = KnownHosts::default();
-        known.parse(lines, &address(host, port));
+        let known = KnownHosts::of(lines, host, port);
         let key = KEY.split(' ').nth(1).unwrap();
         known.judge(&russh::keys::parse_public_key_base64(key).unwrap())
     }

@@ -10,6 +10,7 @@ mod config;
 mod errno;
 mod explain;
 mod file;
+mod hostile;
 mod known_hosts;
 mod link;
 mod mux;
@@ -20,4 +21,6 @@ mod ssh;
 mod wire;
 
 pub use config::{Config, Progress};
+#[doc(hidden)]
+pub use hostile::{read_known_hosts, read_packet};
 pub use share::{SftpShare, connect};

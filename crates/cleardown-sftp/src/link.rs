@@ -286,7 +286,7 @@ async fn versions(read: &mut ChannelReadHalf) -> Result<(Extensions, BytesMut), 
     }
 }
 
-fn greet(mut greeting: Fields) -> Result<Result<Extensions, String>, Malformed> {
+pub(crate) fn greet(mut greeting: Fields) -> Result<Result<Extensions, String>, Malformed> {
     if greeting.byte()? != kind::VERSION {
         return Err(Malformed);
     }

@@ -302,7 +302,7 @@ impl Mux {
     }
 }
 
-fn parse(kind: u8, mut fields: Fields) -> Result<Reply, Malformed> {
+pub(crate) fn parse(kind: u8, mut fields: Fields) -> Result<Reply, Malformed> {
     Ok(match kind {
         kind::STATUS => {
             let code = fields.u32()?;

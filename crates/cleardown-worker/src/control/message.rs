@@ -387,9 +387,37 @@ pub struct WorkerStatus {
     pub link: Option<Box<LinkStatus>>,
 }
 
+/// Reads bytes as a message of either end.
+///
+/// # Panics
+/// When what was read is not written in a way that reads the same: that is a fault.
+#[doc(hidden)]
+pub fn read_message(bytes: &[u8]) {
+    fn there_and_back<T: Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) {
+        let Ok(message) = serde_json::from_slice::<T>(bytes) else { return };
+        let Ok(written) = serde_json::to_string(&message) else { return };
+        let again = serde_json::from_str::<T>(&written).map(|message| serde_json::to_string(&message));
+        assert!(matches!(again, Ok(Ok(again)) if again == written), "{written}");
+    }
+    there_and_back::<ToWorker>(bytes);
+    there_and_back::<FromWorker>(bytes);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is worth keeping of fuzzing, again in every run, whole and cut off anywhere.
+    #[test]
+    fn the_corpus_is_read() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/control");
+        let inputs: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(!inputs.is_empty());
+        for path in inputs {
+            let message = std::fs::read(path).unwrap();
+            (0..=message.len()).for_each(|end| read_message(&message[..end]));
+        }
+    }
 
     #[test]
     fn what_is_unknown_is_read_as_unknown() {

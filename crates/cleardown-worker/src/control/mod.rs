@@ -20,7 +20,7 @@ pub use client::Client;
 pub use link::{Agreed, Dial, Ends, LinkEnd, LinkStatus};
 pub use message::{
     Connect, Event, Failed, FromWorker, Phase, Reply, Request, Serve, ServerState, Session, ToWorker,
-    VERSION, WorkerStatus,
+    VERSION, WorkerStatus, read_message,
 };
 pub use secret::{MAX_SECRET, read_secret, secret_descriptor};
 pub use server::{Incoming, Listener, Peer};
