@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use cleardown_core::view::Loss;
 use cleardown_fuse::{Config, Ending, Session};
-use cleardown_share::{Access, Capabilities, Lease, Share, ShareError, SharePath, StatFs};
+use cleardown_share::{Access, Capabilities, Event, Lease, Share, ShareError, SharePath, StatFs};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::arena::{Arena, ArenaPool};
 use crate::calls::{Beat, Calls};
@@ -107,16 +107,17 @@ pub(crate) struct Inner {
 
 impl Drive {
     /// Serves `fuse_fd`, a descriptor that was given to mount(2) or came from fusermount3. To be called in a
-    /// tokio runtime (with time), from a thread that may block for a moment.
+    /// tokio runtime (with time), from a thread that may block for a moment. `events` are the share's.
     pub fn start(
         share: Arc<dyn Share>,
+        events: Option<mpsc::Receiver<Event>>,
         fuse_fd: OwnedFd,
         arena: Arena,
         options: Options,
         start: Start,
     ) -> io::Result<Arc<Drive>> {
         let inner = Inner::new(share, arena, options);
-        if let Some(events) = inner.share.events() {
+        if let Some(events) = events {
             inner.runtime.spawn(crate::events::heed(Arc::downgrade(&inner), events));
         }
         let buffers = Arc::new(ArenaPool::new(inner.arena.shared.clone()));

@@ -34,7 +34,7 @@ fn worker() {
     let drive = {
         let _inside = runtime.enter();
         let arena = Arena::open(arena).unwrap();
-        Drive::start(Arc::new(share), fuse, arena, Options::default(), start).unwrap()
+        Drive::start(Arc::new(share), None, fuse, arena, Options::default(), start).unwrap()
     };
     println!("\nSERVING");
     runtime.block_on(drive.over());

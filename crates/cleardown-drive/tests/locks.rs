@@ -38,8 +38,8 @@ impl Place {
     fn start(&mut self, start: Start) {
         let _inside = self.runtime.enter();
         let arena = Arena::open(self.arena.as_fd().try_clone_to_owned().unwrap()).unwrap();
-        let drive =
-            Drive::start(self.share.clone(), self.point.duplicate(), arena, Options::default(), start);
+        let (events, fuse) = (self.share.events(), self.point.duplicate());
+        let drive = Drive::start(self.share.clone(), events, fuse, arena, Options::default(), start);
         self.drive = Some(drive.unwrap());
     }
 

@@ -11,9 +11,9 @@ use cleardown_share::{Capabilities, Share};
 use zeroize::Zeroizing;
 
 use crate::control::{Connect, Failed, Phase, Serve, Session, VERSION, WorkerStatus};
+use crate::events::{Events, Health};
 use crate::link::Link;
 use crate::peers::peers;
-use crate::tap::Health;
 
 /// A session with a server.
 pub(crate) struct Linked {
@@ -21,6 +21,7 @@ pub(crate) struct Linked {
     pub(crate) secret: Option<Zeroizing<String>>,
     pub(crate) share: Arc<dyn Share>,
     pub(crate) health: Health,
+    pub(crate) events: Events,
 }
 
 impl Linked {
@@ -134,8 +135,11 @@ pub(crate) fn serve(linked: &Linked, how: &Serve, fuse: OwnedFd, arena: OwnedFd)
     let kept = Served {
         fuse: fuse.as_fd().try_clone_to_owned().map_err(during)?,
         arena: arena.as_fd().try_clone_to_owned().map_err(during)?,
-        drive: Drive::start(linked.share.clone(), fuse, Arena::open(arena).map_err(during)?, options, start)
-            .map_err(during)?,
+        drive: {
+            let arena = Arena::open(arena).map_err(during)?;
+            let (share, events) = (linked.share.clone(), linked.events.take());
+            Drive::start(share, events, fuse, arena, options, start).map_err(during)?
+        },
     };
     Ok(kept)
 }

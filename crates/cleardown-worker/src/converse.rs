@@ -15,8 +15,8 @@ use crate::control::{
     Connect, Event, FromWorker, Incoming, Peer, Phase, Reply, Request, Serve, read_secret, secret_descriptor,
 };
 use crate::dial;
+use crate::events::{Events, Health};
 use crate::provider::Provider;
-use crate::tap::{Health, Tap};
 
 /// Messages that wait to be sent to a daemon.
 const OUTBOX: usize = 256;
@@ -260,12 +260,12 @@ impl Worker {
         let share = tokio::time::timeout(timeout, attempt).await.map_err(|_| Error::from(late()))??;
         let health = Health::default();
         let worker = Arc::downgrade(self);
-        let share = Tap::new(share, health.clone(), move |event| {
+        let events = Events::of(&*share, health.clone(), move |event| {
             if let Some(worker) = worker.upgrade() {
                 worker.tell(event);
             }
         });
-        Ok(Linked { wish, secret, share, health })
+        Ok(Linked { wish, secret, share, health, events })
     }
 
     async fn serve(self: &Arc<Self>, how: Serve, descriptors: Vec<OwnedFd>) -> Result<Reply> {

@@ -11,11 +11,11 @@ pub mod control;
 mod carry;
 mod converse;
 mod dial;
+mod events;
 mod host;
 mod link;
 mod peers;
 mod process;
 pub mod provider;
-mod tap;
 
 pub use host::{run, run_with};

@@ -72,7 +72,8 @@ impl Mount {
         let point = Point::new();
         let drive = {
             let _inside = runtime.enter();
-            Drive::start(share, point.duplicate(), arena, options, Start::Fresh).unwrap()
+            let events = share.events();
+            Drive::start(share, events, point.duplicate(), arena, options, Start::Fresh).unwrap()
         };
         Mount { drive, runtime, point }
     }
