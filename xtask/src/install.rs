@@ -19,9 +19,11 @@ const COMPLETIONS: &[(&str, &str)] = &[
 const SERVICES: &[(&str, &str)] = &[
     ("cleardownd.service", "lib/systemd/system"),
     ("cleardownd.socket", "lib/systemd/system"),
+    ("cleardown-shutdown.service", "lib/systemd/system"),
     ("user/cleardownd.service", "lib/systemd/user"),
     ("user/cleardownd.socket", "lib/systemd/user"),
     ("org.cleardown.Cleardown1.service", "share/dbus-1/system-services"),
+    ("user/cleardown-shutdown.service", "lib/systemd/user"),
     ("user/org.cleardown.Cleardown1.service", "share/dbus-1/services"),
     ("org.cleardown.Cleardown1.conf", "share/dbus-1/system.d"),
 ];
@@ -65,12 +67,12 @@ pub(crate) fn install(args: &[String]) -> Outcome {
     Ok(())
 }
 
-/// Units and activation files name the daemon by its path, which depends on the prefix.
+/// Units and activation files name the programs by their paths, which depend on the prefix.
 fn services(prefix: &Path) -> Outcome {
-    let bin = prefix.join("bin/cleardownd").display().to_string();
+    let bin = format!("{}/", prefix.join("bin").display());
     for (file, folder) in SERVICES {
         let source = root().join("dist").join(file);
-        let text = String::from_utf8_lossy(&read(&source)?).replace("/usr/bin/cleardownd", &bin);
+        let text = String::from_utf8_lossy(&read(&source)?).replace("/usr/bin/", &bin);
         let name = source.file_name().unwrap_or_default();
         put(&prefix.join(folder).join(name), text.as_bytes(), 0o644)?;
     }

@@ -1,7 +1,10 @@
 //! Running programs, loudly.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 /// A command's outcome; the error is a sentence for the person at the terminal.
@@ -18,8 +21,37 @@ pub(crate) fn root() -> &'static Path {
 
 /// A path in the target folder.
 pub(crate) fn target(path: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join(path)
+    target_folder().join(path)
+}
+
+/// Tests run what is built as an ordinary user too. Where such a user cannot come (root's home is closed on Debian), it is
+/// built elsewhere.
+fn target_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => folder.into(),
+        None if is_open(root()) => root().join("target"),
+        None => {
+            let key = fs::metadata(root()).map_or(0, |folder| folder.ino());
+            let folder = PathBuf::from(format!("/var/tmp/cleardown-target-{key}"));
+            eprintln!(
+                "note: ordinary users cannot enter {}: building in {}",
+                root().display(),
+                folder.display()
+            );
+            folder
+        }
+    })
+}
+
+/// Whether everybody may pass through all folders down to this one, or whether that does not matter to us.
+fn is_open(folder: &Path) -> bool {
+    let may_enter = |folder: &Path| fs::metadata(folder).is_ok_and(|folder| folder.mode() & 0o001 != 0);
+    !is_root() || folder.ancestors().all(may_enter)
+}
+
+pub(crate) fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
 }
 
 /// Says what comes, does it, and says how long it took.
@@ -40,6 +72,7 @@ pub(crate) fn cargo_with(environment: &[(&str, &str)], args: &[&str]) -> Outcome
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(args).current_dir(root()).envs(environment.iter().copied());
+    command.env("CARGO_TARGET_DIR", target_folder());
     // `cargo run` tells us about the package xtask; that is of no concern to what we run, and would rebuild it.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {

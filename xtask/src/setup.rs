@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::run::{Outcome, failed, step};
+use crate::run::{Outcome, failed, is_root, step};
 
-/// A program, and the Debian package that brings it.
+/// A program (or a file), and the Debian package that brings it.
 const NEEDED: &[(&str, &str)] = &[
     ("smbd", "samba"),
     ("wireguard-go", "wireguard-go"),
@@ -20,7 +20,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("ssh-keygen", "openssh-client"),
     ("fusermount3", "fuse3"),
     ("dbus-daemon", "dbus"),
-    ("busctl", "systemd"),
+    ("/lib/systemd/systemd", "systemd"),
     ("gdbus", "libglib2.0-bin"),
     ("nft", "nftables"),
     ("ip", "iproute2"),
@@ -33,6 +33,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("git", "git"),
     ("cc", "gcc"),
     ("c++", "g++"),
+    ("/usr/include/x86_64-linux-gnu/gnu/stubs-32.h", "gcc-multilib"),
     ("pkg-config", "pkgconf"),
     ("nm", "binutils"),
     ("python3", "python3"),
@@ -92,9 +93,4 @@ fn is_installed(program: &str) -> bool {
     let path = std::env::var("PATH").unwrap_or_default();
     let folders = path.split(':').chain(["/usr/sbin", "/sbin", "/usr/local/sbin"]);
     folders.into_iter().any(|folder| Path::new(folder).join(program).exists())
-}
-
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
 }

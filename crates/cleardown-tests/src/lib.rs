@@ -12,6 +12,6 @@ mod stage;
 
 pub use answer::{Answer, Running};
 pub use machine::{Machine, Who, alive, eventually, is_mounted, kill};
-pub use programs::folder as programs_folder;
+pub use programs::{folder as programs_folder, installation};
 pub use server::{Protocol, Server};
 pub use stage::{Stage, is_root};

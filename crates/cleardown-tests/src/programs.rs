@@ -1,6 +1,6 @@
 //! Where the programs under test are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -36,4 +36,18 @@ pub fn folder() -> &'static PathBuf {
 
 fn is_of_the_test(key: &str) -> bool {
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|start| key.starts_with(start))
+}
+
+/// Where `cargo xtask install` has put the programs under test.
+pub fn installation() -> &'static Path {
+    static PREFIX: OnceLock<PathBuf> = OnceLock::new();
+    PREFIX.get_or_init(|| {
+        let built = folder();
+        let prefix = built.with_file_name("tmp").join("installation");
+        let mut install = Command::new(built.join("xtask"));
+        install.arg("install").arg("--prefix").arg(&prefix).arg("--built").arg(built);
+        let output = install.output().expect("xtask starts");
+        assert!(output.status.success(), "{output:?}");
+        prefix
+    })
 }

@@ -1,5 +1,7 @@
 //! Progress of a long operation: one line that changes on a terminal, plain lines otherwise.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 
 use cleardown_core::link::RasState;
@@ -14,12 +16,13 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Shows progress; dropped, it takes its line off the terminal.
 pub(crate) struct Meter<'a> {
     ui: &'a mut Ui,
-    last: Option<(String, Instant)>,
+    /// When each stage of each connection was told last.
+    told: HashMap<(String, String), Instant>,
 }
 
 impl<'a> Meter<'a> {
     pub(crate) fn new(ui: &'a mut Ui) -> Self {
-        Meter { ui, last: None }
+        Meter { ui, told: HashMap::new() }
     }
 
     /// Shows one step.
@@ -41,12 +44,13 @@ impl<'a> Meter<'a> {
             self.ui.overwrite(&text);
             return;
         }
-        let key = format!("{}\0{}", progress.name, progress.stage);
-        let due = self.last.as_ref().is_none_or(|(last, at)| *last != key || at.elapsed() >= PAUSE);
-        if due {
-            self.ui.note(text);
-            self.last = Some((key, Instant::now()));
-        }
+        let told = self.told.entry((progress.name.clone(), progress.stage.clone()));
+        let now = Instant::now();
+        match told {
+            Entry::Occupied(at) if now.duration_since(*at.get()) < PAUSE => return,
+            told => told.insert_entry(now),
+        };
+        self.ui.note(text);
     }
 }
 

@@ -3,27 +3,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{LazyLock, Mutex};
+use std::sync::Mutex;
 
-use cleardown_tests::{Answer, Machine, Protocol, Running, Server, Who, eventually, programs_folder};
+use cleardown_tests::{Answer, Machine, Protocol, Running, Server, Who, eventually};
 
-/// `cargo xtask install` has been here.
-pub(crate) fn prefix() -> &'static Path {
-    static PREFIX: LazyLock<PathBuf> = LazyLock::new(|| {
-        let prefix = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c-interface");
-        let built = programs_folder();
-        let mut install = Command::new(built.join("xtask"));
-        install.arg("install").arg("--prefix").arg(&prefix).arg("--built").arg(built);
-        let output = install.output().expect("xtask starts");
-        assert!(output.status.success(), "{output:?}");
-        prefix
-    });
-    &PREFIX
-}
+pub(crate) use cleardown_tests::installation as prefix;
 
 /// A file of the project.
 pub(crate) fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
+
+/// A Python example, where everybody may read it.
+pub(crate) fn python(name: &str) -> PathBuf {
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::copy(project("examples/python").join(name), &copy).unwrap();
+    copy
 }
 
 /// How a program is compiled.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cleardown_tests::{Machine, Who, needs_root};
 
-use crate::kit::{C, How, SANITIZED, UNICODE, compile, example, prefix, project, run_alone};
+use crate::kit::{C, How, SANITIZED, UNICODE, compile, example, prefix, project, python, run_alone};
 use crate::office::Office;
 
 /// A phone book as Windows writes it.
@@ -122,7 +122,7 @@ fn a_link_outlives_its_dialler_and_is_ended_by_another_program() {
     assert_eq!(office.interfaces(), [""; 0]);
 
     office.run(&dial, &["Second"]).ok();
-    let script = project("examples/python/links.py");
+    let script = python("links.py");
     let script = format!("python3 '{}' '{}' Second", script.display(), prefix().join("lib").display());
     office.script(&script).ok().says("Second has ended").says("1 links");
     assert_eq!(office.links(), [""; 0]);

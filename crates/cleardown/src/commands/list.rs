@@ -67,7 +67,7 @@ fn show(connections: &[Connection], ui: &mut Ui) {
     lines.iter().for_each(|line| ui.data(line));
     for connection in connections {
         if let Some(reason) = &connection.reason {
-            ui.note(format!("{}: {reason}", connection.name));
+            ui.note(format!("{}: {reason}", connection.name.trim_end_matches(':')));
         }
     }
 }
