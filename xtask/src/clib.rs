@@ -33,6 +33,8 @@ const ALSO_CALLED: &[(&str, &[&str])] = &[
     ("winerror.h", &["Winerror.h", "WinError.h", "WINERROR.H"]),
     ("strsafe.h", &["Strsafe.h", "StrSafe.h", "STRSAFE.H"]),
     ("tchar.h", &["Tchar.h", "TChar.h", "TCHAR.H"]),
+    ("lmcons.h", &["Lmcons.h", "LMCons.h", "LmCons.h", "LMCONS.H"]),
+    ("rasdlg.h", &["Rasdlg.h", "RasDlg.h", "RASDLG.H"]),
 ];
 
 /// Puts everything below the prefix; the libraries come from `built`.

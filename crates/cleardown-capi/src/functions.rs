@@ -13,6 +13,10 @@ macro_rules! mpr {
                 WNetAddConnection3(window: usize, resource: Ptr<NetResource<C>>, password: Str<C>, user: Str<C>, flags: u32) = $crate::wnet::add::add_3;
             partial "as WNetAddConnection2"
                 WNetUseConnection(window: usize, resource: Ptr<NetResource<C>>, password: Str<C>, user: Str<C>, flags: u32, access_name: Ptr<C>, size: Ptr<u32>, result: Ptr<u32>) = $crate::wnet::add::use_connection;
+            partial "as WNetAddConnection2; a packed credential and options are not supported (50)"
+                WNetAddConnection4(window: usize, resource: Ptr<NetResource<C>>, credential: Ptr<u8>, credential_size: u32, flags: u32, options: Ptr<u8>, options_size: u32) = $crate::wnet::add::add_4;
+            partial "as WNetAddConnection4"
+                WNetUseConnection4(window: usize, resource: Ptr<NetResource<C>>, credential: Ptr<u8>, credential_size: u32, flags: u32, options: Ptr<u8>, options_size: u32, access_name: Ptr<C>, size: Ptr<u32>, result: Ptr<u32>) = $crate::wnet::add::use_connection_4;
             full "" WNetCancelConnection(name: Str<C>, force: i32) = $crate::wnet::cancel::cancel;
             full "" WNetCancelConnection2(name: Str<C>, flags: u32, force: i32) = $crate::wnet::cancel::cancel_2;
             full "" WNetGetConnection(local: Str<C>, remote: Ptr<C>, size: Ptr<u32>) = $crate::wnet::connection::remote_of;

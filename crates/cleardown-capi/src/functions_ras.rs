@@ -28,6 +28,12 @@ macro_rules! rasapi32 {
             full "" RasEnumDevices(buffer: Ptr<RasDevInfo<C>>, bytes: Ptr<u32>, count: Ptr<u32>) = $crate::ras::devices::enumerate;
             partial "IPv4 and IPv6" RasGetProjectionInfo(handle: usize, protocol: u32, place: Ptr<u8>, size: Ptr<u32>) = $crate::ras::projection::get::<C>;
             partial "a selection of countries" RasGetCountryInfo(place: Ptr<RasCountryInfo<C>>, size: Ptr<u32>) = $crate::ras::country::get;
+            partial "an entry has one line, which stays (50)" RasDeleteSubEntry(path: Str<C>, entry: Str<C>, number: u32) = $crate::ras::entries::delete_sub_entry;
+            answered "780: no entry needs an identity" RasGetEapUserIdentity(path: Str<C>, entry: Str<C>, flags: u32, window: usize, identity: Ptr<Ptr<u8>>) = |_, _: Str<C>, _, _, identity| $crate::answered::no_identity(identity);
+            answered "there is none to free" RasFreeEapUserIdentity(identity: Ptr<C>) = |_: Ptr<C>| Ok(());
+            answered "FALSE, and 50 in dwError: no window is opened" RasPhonebookDlg(path: Str<C>, entry: Str<C>, info: Ptr<RasPhonebookDialog<C>>) = |_, _: Str<C>, info| $crate::ras::dialogs::phonebook(info);
+            answered "FALSE, and 50 in dwError: no window is opened" RasEntryDlg(path: Str<C>, entry: Str<C>, info: Ptr<RasEntryDialog<C>>) = |_, _: Str<C>, info| $crate::ras::dialogs::entry(info);
+            answered "FALSE, and 50 in dwError: RasDial dials without a window" RasDialDlg(path: Str<C>, entry: Str<C>, number: Str<C>, info: Ptr<RasDialDialog<u8>>) = |_, _, _: Str<C>, info| $crate::ras::dialogs::dial(info);
             answered "50" RasGetEapUserData(token: usize, path: Str<C>, entry: Str<C>, data: Ptr<u8>, size: Ptr<u32>) = |_, _, _: Str<C>, _, _| $crate::answered::not_supported();
             answered "50" RasSetEapUserData(token: usize, path: Str<C>, entry: Str<C>, data: Ptr<u8>, size: u32) = |_, _, _: Str<C>, _, _| $crate::answered::not_supported();
             answered "50" RasGetCustomAuthData(path: Str<C>, entry: Str<C>, data: Ptr<u8>, size: Ptr<u32>) = |_, _: Str<C>, _, _| $crate::answered::not_supported();
@@ -43,12 +49,13 @@ macro_rules! rasapi32 {
             answered "50: nothing is dialled by itself" RasSetAutodialParam(key: u32, value: Ptr<u8>, size: u32) = |_, _, _| $crate::answered::not_supported();
         }
         one {
-            partial "octets and time; errors of the line are not counted" RasGetConnectionStatistics(handle: usize, place: Ptr<RasStats<u8>>) = $crate::ras::statistics::connection;
-            partial "octets and time; errors of the line are not counted" RasGetLinkStatistics(handle: usize, number: u32, place: Ptr<RasStats<u8>>) = $crate::ras::statistics::link;
+            partial "octets, packets and time; errors of the line are not counted" RasGetConnectionStatistics(handle: usize, place: Ptr<RasStats<u8>>) = $crate::ras::statistics::connection;
+            partial "octets, packets and time; errors of the line are not counted" RasGetLinkStatistics(handle: usize, number: u32, place: Ptr<RasStats<u8>>) = $crate::ras::statistics::link;
             partial "for the calling process" RasClearConnectionStatistics(handle: usize) = $crate::ras::statistics::clear;
             partial "for the calling process" RasClearLinkStatistics(handle: usize, number: u32) = $crate::ras::statistics::clear_link;
             partial "addresses; in the form for PPP, whatever the link is" RasGetProjectionInfoEx(handle: usize, info: Ptr<RasProjection<u8>>, size: Ptr<u32>) = $crate::ras::projection::get_ex;
             answered "50" RasUpdateConnection(handle: usize, update: Ptr<u8>) = |_, _| $crate::answered::not_supported();
+            answered "50" RasGetNapStatus(handle: usize, state: Ptr<u8>) = |_, _| $crate::answered::not_supported();
             answered "50" RasInvokeEapUI(handle: usize, number: u32, extensions: Ptr<u8>, window: usize) = |_, _, _, _| $crate::answered::not_supported();
         }
     } };

@@ -188,6 +188,16 @@ pub struct DialRequest {
     /// How long one attempt may take, in milliseconds; none: what the device needs at most.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
+    /// The phone book that a given entry comes from, a path. It is shown, and never opened.
+    #[serde(default)]
+    pub phonebook: Option<String>,
+}
+
+impl DialRequest {
+    /// The plain wish: the entry as it is, and as long as it takes.
+    pub fn of(entry: Dialled) -> Self {
+        DialRequest { entry, user: None, number: None, timeout_ms: None, phonebook: None }
+    }
 }
 
 /// A wish to give a reference to a link back; the last one ends it (RasHangUp).

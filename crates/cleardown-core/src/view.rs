@@ -247,6 +247,9 @@ pub struct Link {
     pub device: String,
     /// The kind of device, in one word (`modem`, `serial`, `command`, `tcp`, `unix`, `wireguard`, `ppp`, `tun`).
     pub device_type: String,
+    /// The phone book that its entry comes from, a path.
+    #[serde(default)]
+    pub phonebook: Option<String>,
     /// How far the dial has come.
     pub state: RasState,
     /// Why it ended or failed, as a number of `raserror.h`.
@@ -271,6 +274,12 @@ pub struct Link {
     pub bytes_in: u64,
     /// Octets that went into the interface.
     pub bytes_out: u64,
+    /// Packets that came out of the interface.
+    #[serde(default)]
+    pub packets_in: u64,
+    /// Packets that went into it.
+    #[serde(default)]
+    pub packets_out: u64,
     /// Seconds since the last handshake (WireGuard).
     #[serde(default)]
     pub handshake_seconds: Option<u64>,

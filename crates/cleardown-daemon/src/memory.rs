@@ -1,6 +1,6 @@
 //! What is remembered, away from the runtime's threads: the profile is files and perhaps a key ring.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cleardown_core::link::{Entry, EntryName};
 use cleardown_core::{Error, ErrorKind, LocalName, Remote, Result};
@@ -74,6 +74,11 @@ impl Memory {
         let Some(book) = self.book.clone() else { return Ok(None) };
         let name = name.clone();
         blocking(move || book.get(&name)).await
+    }
+
+    /// The folder of the phone book.
+    pub(crate) fn book(&self) -> Option<&Path> {
+        self.book.as_ref().map(PhoneBook::folder)
     }
 
     /// The password or key that is stored for an entry.

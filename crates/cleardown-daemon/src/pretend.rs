@@ -26,7 +26,7 @@ pub fn links(location: &Location, count: usize) -> Result<Arc<dyn Service>> {
     let memory = Memory::new(None, secrets::Bus::None);
     let context = Context::new(location.clone(), memory, Box::new(OwnExecutable))?;
     for number in 0..count {
-        let link = LinkHandle::new(LinkSpec::new(entry(number)?, location.uid, None)).0;
+        let link = LinkHandle::new(LinkSpec::new(entry(number)?, location.uid, None, None)).0;
         link.show(|shown| {
             (shown.status, shown.ras) = (Status::Connected, RasState::Connected);
             shown.connected_at = Some(Instant::now());

@@ -73,15 +73,14 @@ impl Registry {
         self.count.send_replace(drives + self.links.lock().len());
     }
 
-    /// Takes in a new link, unless another has its name.
+    /// Takes in a new link, unless another has its name or its port.
     ///
     /// # Errors
-    /// [`ErrorKind::NameInUse`].
+    /// [`ErrorKind::NameInUse`]; 633 for the port.
     pub(crate) fn insert_link(&self, link: Arc<LinkHandle>) -> Result<()> {
         let mut links = self.links.lock();
-        if let Some(other) = links.values().find(|other| other.spec.entry.name == link.spec.entry.name) {
-            let remote = other.spec.entry.device.shown();
-            return Err(ErrorKind::NameInUse { name: other.spec.name(), remote }.into());
+        if let Some(error) = links.values().find_map(|other| link.spec.excluded_by(&other.spec)) {
+            return Err(error);
         }
         let view = link.view(None, Vec::new());
         self.tombstones.lock().retain(|last| last.kind != Kind::Link || last.name != view.name);

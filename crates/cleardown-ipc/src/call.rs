@@ -200,10 +200,9 @@ mod tests {
     #[test]
     fn dialling_survives_the_trip_also_when_written_by_hand() {
         let dial = DialRequest {
-            entry: Dialled::Named("Office".parse().unwrap()),
             user: Some("eve".into()),
-            number: None,
             timeout_ms: Some(5),
+            ..DialRequest::of(Dialled::Named("Office".parse().unwrap()))
         };
         match round_trip(Call::Dial(dial.clone(), None)) {
             Call::Dial(request, None) => assert_eq!(request, dial),

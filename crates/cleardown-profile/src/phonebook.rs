@@ -198,6 +198,11 @@ impl PhoneBooks {
         book.folder()
     }
 
+    /// Whose phone book is in this folder; none: it is neither.
+    pub fn whose(&self, folder: &Path) -> Option<Whose> {
+        self.books().find(|(_, book)| book.folder() == folder).map(|(whose, _)| whose)
+    }
+
     /// The entry of this name, the user's before the system's.
     ///
     /// # Errors

@@ -213,6 +213,7 @@ pub(crate) mod tests {
             foreign: false,
             device: "ttyS0".into(),
             device_type: "modem".into(),
+            phonebook: None,
             state: RasState::Connected,
             error: None,
             interface: Some("ppp-office".into()),
@@ -222,6 +223,8 @@ pub(crate) mod tests {
             routes: vec!["10.0.0.0/8".into()],
             bytes_in: 1_200_000,
             bytes_out: 8_000_000,
+            packets_in: 900,
+            packets_out: 6_000,
             handshake_seconds: None,
             drives: vec!["z:".into()],
         };

@@ -112,7 +112,7 @@ pub(super) fn entry(name: &str, device: Device) -> io::Result<Entry> {
 }
 
 pub(super) fn given(entry: Entry) -> DialRequest {
-    DialRequest { entry: Dialled::Given(Box::new(entry)), user: None, number: None, timeout_ms: None }
+    DialRequest::of(Dialled::Given(Box::new(entry)))
 }
 
 /// The interface of a link.

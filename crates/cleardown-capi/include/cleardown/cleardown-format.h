@@ -215,6 +215,34 @@ CLEARDOWN_INLINE int cleardown_format_wide(LPWSTR text, size_t room, LPCWSTR for
     return length;
 }
 
+/* Formats and prints, in UTF-8; `wide` says what %s means. Gives the length, and -1 when that could not be done. */
+CLEARDOWN_INLINE int cleardown_print(FILE *file, const char *format, int wide, va_list arguments)
+{
+    va_list again;
+    int length;
+    char *text;
+    va_copy(again, arguments);
+    length = cleardown_format(NULL, 0, format, wide, again);
+    va_end(again);
+    text = (char *)malloc((size_t)length + 1);
+    if (!text)
+        return -1;
+    cleardown_format(text, (size_t)length + 1, format, wide, arguments);
+    if (fputs(text, file) == EOF)
+        length = -1;
+    free(text);
+    return length;
+}
+
+/* The same with a wide format. */
+CLEARDOWN_INLINE int cleardown_print_wide(FILE *file, LPCWSTR format, va_list arguments)
+{
+    char *narrow = cleardown_narrow(format, -1);
+    int length = narrow ? cleardown_print(file, narrow, 1, arguments) : -1;
+    free(narrow);
+    return length;
+}
+
 /* wsprintf: at most 1024 units with the zero, as documented. Gives the length that was written. */
 #define CLEARDOWN_WSPRINTF_ROOM 1024
 

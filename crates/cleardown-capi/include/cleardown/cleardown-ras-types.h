@@ -1,4 +1,4 @@
-/* What ras.h says about states, constants and structures; programs include ras.h.
+/* What ras.h says about the structures of its functions; programs include ras.h.
  *
  * Written for Cleardown from the public documentation. Structures grew with Windows: dwSize says which version a program was
  * compiled with (WINVER), and all versions are accepted.
@@ -7,151 +7,18 @@
 #define CLEARDOWN_RAS_TYPES_H
 
 #include "windows.h"
-
-#define RAS_MaxEntryName 256
-#define RAS_MaxDeviceName 128
-#define RAS_MaxDeviceType 16
-#define RAS_MaxPhoneNumber 128
-#define RAS_MaxCallbackNumber RAS_MaxPhoneNumber
-#define RAS_MaxAreaCode 10
-#define RAS_MaxPadType 32
-#define RAS_MaxX25Address 200
-#define RAS_MaxFacilities 200
-#define RAS_MaxUserData 200
-#define RAS_MaxReplyMessage 1024
-#define RAS_MaxDnsSuffix 256
-#define RAS_MaxIpAddress 15
-#ifndef UNLEN
-#define UNLEN 256
-#define PWLEN 256
-#define DNLEN 15
-#endif
+#include "cleardown-ras-constants.h"
+#include <netinet/in.h>
 
 DECLARE_HANDLE(HRASCONN);
 #define LPHRASCONN HRASCONN *
 
-typedef struct in_addr_of_ras {
+typedef struct RASIPADDR {
     BYTE a, b, c, d;
 } RASIPADDR;
-typedef struct {
-    BYTE Byte[16];
-} RASIPV6ADDR;
-typedef RASIPADDR RASIPV4ADDR;
-
-/* ---- How far a link has come ---- */
-
-#define RASCS_PAUSED 0x1000
-#define RASCS_DONE 0x2000
-
-typedef enum tagRASCONNSTATE {
-    RASCS_OpenPort = 0,
-    RASCS_PortOpened,
-    RASCS_ConnectDevice,
-    RASCS_DeviceConnected,
-    RASCS_AllDevicesConnected,
-    RASCS_Authenticate,
-    RASCS_AuthNotify,
-    RASCS_AuthRetry,
-    RASCS_AuthCallback,
-    RASCS_AuthChangePassword,
-    RASCS_AuthProject,
-    RASCS_AuthLinkSpeed,
-    RASCS_AuthAck,
-    RASCS_ReAuthenticate,
-    RASCS_Authenticated,
-    RASCS_PrepareForCallback,
-    RASCS_WaitForModemReset,
-    RASCS_WaitForCallback,
-    RASCS_Projected,
-    RASCS_StartAuthentication,
-    RASCS_CallbackComplete,
-    RASCS_LogonNetwork,
-    RASCS_SubEntryConnected,
-    RASCS_SubEntryDisconnected,
-    RASCS_ApplySettings,
-    RASCS_Interactive = RASCS_PAUSED,
-    RASCS_RetryAuthentication,
-    RASCS_CallbackSetByCaller,
-    RASCS_PasswordExpired,
-    RASCS_InvokeEapUI,
-    RASCS_Connected = RASCS_DONE,
-    RASCS_Disconnected
-} RASCONNSTATE, *LPRASCONNSTATE;
-
-typedef enum _RASPROJECTION {
-    RASP_Amb = 0x10000,
-    RASP_PppNbf = 0x803F,
-    RASP_PppIpx = 0x802B,
-    RASP_PppIp = 0x8021,
-    RASP_PppCcp = 0x80FD,
-    RASP_PppLcp = 0xC021,
-    RASP_PppIpv6 = 0x8057
-} RASPROJECTION, *LPRASPROJECTION;
-
-typedef enum _RASAPIVERSION {
-    RASAPIVERSION_500 = 1,
-    RASAPIVERSION_501 = 2,
-    RASAPIVERSION_600 = 3,
-    RASAPIVERSION_601 = 4
-} RASAPIVERSION;
-typedef enum {
-    PROJECTION_INFO_TYPE_PPP = 1,
-    PROJECTION_INFO_TYPE_IKEv2 = 2
-} RASPROJECTION_INFO_TYPE;
-
-#define RASDT_Modem TEXT("modem")
-#define RASDT_Isdn TEXT("isdn")
-#define RASDT_X25 TEXT("x25")
-#define RASDT_Vpn TEXT("vpn")
-#define RASDT_Pad TEXT("pad")
-#define RASDT_Generic TEXT("generic")
-#define RASDT_Serial TEXT("serial")
-#define RASDT_PPPoE TEXT("PPPoE")
-
-/* Options of entries. */
-#define RASEO_UseCountryAndAreaCodes 0x00000001
-#define RASEO_SpecificIpAddr 0x00000002
-#define RASEO_SpecificNameServers 0x00000004
-#define RASEO_IpHeaderCompression 0x00000008
-#define RASEO_RemoteDefaultGateway 0x00000010
-#define RASEO_DisableLcpExtensions 0x00000020
-#define RASEO_ModemLights 0x00000100
-#define RASEO_SwCompression 0x00000200
-#define RASEO_RequireEncryptedPw 0x00000400
-#define RASEO_RequireMsEncryptedPw 0x00000800
-#define RASEO_RequireDataEncryption 0x00001000
-#define RASEO_NetworkLogon 0x00002000
-#define RASEO_UseLogonCredentials 0x00004000
-#define RASEO_PromoteAlternates 0x00008000
-#define RASEO_RequirePAP 0x00040000
-#define RASEO_RequireCHAP 0x08000000
-#define RASEO_RequireMsCHAP2 0x20000000
-#define RASNP_NetBEUI 1
-#define RASNP_Ipx 2
-#define RASNP_Ip 4
-#define RASNP_Ipv6 8
-#define RASFP_Ppp 1
-#define RASFP_Slip 2
-#define RASFP_Ras 4
-#define RASET_Phone 1
-#define RASET_Vpn 2
-#define RASET_Direct 3
-#define RASET_Internet 4
-#define RASET_Broadband 5
-
-#define RASCN_Connection 1
-#define RASCN_Disconnection 2
-#define RASCN_BandwidthAdded 4
-#define RASCN_BandwidthRemoved 8
-
-#define RASCM_UserName 1
-#define RASCM_Password 2
-#define RASCM_Domain 4
-
-#define REN_User 0
-#define REN_AllUsers 1
-
-#define WM_RASDIALEVENT 0xCCCD
+/* As the system's own network headers have them. */
+typedef struct in_addr RASIPV4ADDR;
+typedef struct in6_addr RASIPV6ADDR;
 
 /* ---- Notifiers of RasDial ---- */
 
@@ -164,14 +31,14 @@ typedef DWORD(WINAPI *RASDIALFUNC2)(ULONG_PTR, DWORD, HRASCONN, UINT, RASCONNSTA
 
 #pragma pack(push, 4)
 
-typedef struct _RASEAPINFO {
+typedef struct tagRASEAPINFO {
     DWORD dwSizeofEapInfo;
     BYTE *pbEapInfo;
 } RASEAPINFO;
-typedef struct _RASDEVSPECIFICINFO {
+typedef struct tagRASDEVSPECIFICINFO {
     DWORD dwSize;
     BYTE *pbDevSpecificInfo;
-} RASDEVSPECIFICINFO;
+} RASDEVSPECIFICINFO, *PRASDEVSPECIFICINFO;
 typedef struct tagRASDIALEXTENSIONS {
     DWORD dwSize;
     DWORD dwfOptions;
@@ -181,16 +48,19 @@ typedef struct tagRASDIALEXTENSIONS {
     ULONG_PTR reserved1;
     RASEAPINFO RasEapInfo;
 #endif
-#if WINVER >= 0x600
+#if WINVER >= 0x601
     BOOL fSkipPppAuth;
     RASDEVSPECIFICINFO RasDevSpecificInfo;
 #endif
 } RASDIALEXTENSIONS, *LPRASDIALEXTENSIONS;
 
 /* Where one end of a tunnel is. */
-typedef struct _RASTUNNELENDPOINT {
-    DWORD dwType; /* 0 unknown, 1 IPv4, 2 IPv6 */
-    BYTE address[16];
+typedef struct tagRASTUNNELENDPOINT {
+    DWORD dwType;
+    __extension__ union {
+        RASIPV4ADDR ipv4;
+        RASIPV6ADDR ipv6;
+    };
 } RASTUNNELENDPOINT, *PRASTUNNELENDPOINT;
 
 typedef struct _RAS_STATS {
@@ -217,9 +87,9 @@ typedef struct RASCTRYINFO {
     DWORD dwNextCountryID;
     DWORD dwCountryCode;
     DWORD dwCountryNameOffset;
-} RASCTRYINFO, *LPRASCTRYINFO;
+} RASCTRYINFO, *LPRASCTRYINFO, RASCTRYINFOA, *LPRASCTRYINFOA, RASCTRYINFOW, *LPRASCTRYINFOW;
 
-typedef struct _RASPPPIPV6 {
+typedef struct tagRASPPPIPV6 {
     DWORD dwSize;
     DWORD dwError;
     BYTE bLocalInterfaceIdentifier[8];
@@ -289,7 +159,7 @@ typedef struct tagRASCONNSTATUSA {
 #if WINVER >= 0x601
     RASTUNNELENDPOINT localEndPoint;
     RASTUNNELENDPOINT remoteEndPoint;
-    DWORD rasconnsubstate;
+    RASCONNSUBSTATE rasconnsubstate;
 #endif
 } RASCONNSTATUSA, *LPRASCONNSTATUSA;
 typedef struct tagRASCONNSTATUSW {
@@ -304,7 +174,7 @@ typedef struct tagRASCONNSTATUSW {
 #if WINVER >= 0x601
     RASTUNNELENDPOINT localEndPoint;
     RASTUNNELENDPOINT remoteEndPoint;
-    DWORD rasconnsubstate;
+    RASCONNSUBSTATE rasconnsubstate;
 #endif
 } RASCONNSTATUSW, *LPRASCONNSTATUSW;
 
@@ -461,6 +331,14 @@ typedef struct tagRASENTRYA {
     DWORD dwIPv6PrefixLength;
     DWORD dwNetworkOutageTime;
 #endif
+#if WINVER >= 0xA00
+    CHAR szIDi[RAS_MaxIDSize + 1];
+    CHAR szIDr[RAS_MaxIDSize + 1];
+    BOOL fIsImsConfig;
+    IKEV2_ID_PAYLOAD_TYPE IdiType;
+    IKEV2_ID_PAYLOAD_TYPE IdrType;
+    BOOL fDisableIKEv2Fragmentation;
+#endif
 } RASENTRYA, *LPRASENTRYA;
 typedef struct tagRASENTRYW {
     DWORD dwSize;
@@ -527,6 +405,14 @@ typedef struct tagRASENTRYW {
     RASIPV6ADDR ipv6addr;
     DWORD dwIPv6PrefixLength;
     DWORD dwNetworkOutageTime;
+#endif
+#if WINVER >= 0xA00
+    WCHAR szIDi[RAS_MaxIDSize + 1];
+    WCHAR szIDr[RAS_MaxIDSize + 1];
+    BOOL fIsImsConfig;
+    IKEV2_ID_PAYLOAD_TYPE IdiType;
+    IKEV2_ID_PAYLOAD_TYPE IdrType;
+    BOOL fDisableIKEv2Fragmentation;
 #endif
 } RASENTRYW, *LPRASENTRYW;
 
@@ -599,7 +485,7 @@ typedef struct _RASPPP_PROJECTION_INFO {
     DWORD dwCcpServerCompressionAlgorithm;
     DWORD dwCcpOptions;
     DWORD dwCcpServerOptions;
-} RASPPP_PROJECTION_INFO;
+} RASPPP_PROJECTION_INFO, *PRASPPP_PROJECTION_INFO;
 typedef struct _RASIKEV2_PROJECTION_INFO {
     DWORD dwIPv4NegotiationError;
     RASIPV4ADDR ipv4Address;
@@ -616,7 +502,7 @@ typedef struct _RASIKEV2_PROJECTION_INFO {
     RASIPV4ADDR *ipv4ServerAddresses;
     DWORD numIPv6ServerAddresses;
     RASIPV6ADDR *ipv6ServerAddresses;
-} RASIKEV2_PROJECTION_INFO;
+} RASIKEV2_PROJECTION_INFO, *PRASIKEV2_PROJECTION_INFO;
 typedef struct _RAS_PROJECTION_INFO {
     RASAPIVERSION version;
     RASPROJECTION_INFO_TYPE type;

@@ -9,7 +9,7 @@
 #ifndef CLEARDOWN_RAS_H
 #define CLEARDOWN_RAS_H
 
-#include "cleardown-ras-types.h"
+#include "cleardown-ras-other.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -94,6 +94,10 @@ DWORD WINAPI RasGetSubEntryPropertiesW(LPCWSTR lpszPhonebook, LPCWSTR lpszEntry,
 DWORD WINAPI RasSetSubEntryPropertiesA(LPCSTR lpszPhonebook, LPCSTR lpszEntry, DWORD dwSubEntry, LPRASSUBENTRYA lpRasSubEntry, DWORD dwcbRasSubEntry, LPBYTE lpbDeviceConfig, DWORD dwcbDeviceConfig);
 DWORD WINAPI RasSetSubEntryPropertiesW(LPCWSTR lpszPhonebook, LPCWSTR lpszEntry, DWORD dwSubEntry, LPRASSUBENTRYW lpRasSubEntry, DWORD dwcbRasSubEntry, LPBYTE lpbDeviceConfig, DWORD dwcbDeviceConfig);
 
+/* An entry has one line, which stays (50). */
+DWORD WINAPI RasDeleteSubEntryA(LPCSTR pszPhonebook, LPCSTR pszEntry, DWORD dwSubentryId);
+DWORD WINAPI RasDeleteSubEntryW(LPCWSTR pszPhonebook, LPCWSTR pszEntry, DWORD dwSubentryId);
+
 /* Lists modems, serial ports, and the ways to dial that need no device. */
 DWORD WINAPI RasEnumDevicesA(LPRASDEVINFOA lpRasDevInfo, LPDWORD lpcb, LPDWORD lpcDevices);
 DWORD WINAPI RasEnumDevicesW(LPRASDEVINFOW lpRasDevInfo, LPDWORD lpcb, LPDWORD lpcDevices);
@@ -103,8 +107,8 @@ DWORD WINAPI RasGetProjectionInfoA(HRASCONN hRasConn, RASPROJECTION rasprojectio
 DWORD WINAPI RasGetProjectionInfoW(HRASCONN hRasConn, RASPROJECTION rasprojection, LPVOID lpProjection, LPDWORD lpcb);
 
 /* A country's dialling code and name, and which country is next. */
-DWORD WINAPI RasGetCountryInfoA(LPRASCTRYINFO lpRasCtryInfo, LPDWORD lpdwSize);
-DWORD WINAPI RasGetCountryInfoW(LPRASCTRYINFO lpRasCtryInfo, LPDWORD lpdwSize);
+DWORD WINAPI RasGetCountryInfoA(LPRASCTRYINFOA lpRasCtryInfo, LPDWORD lpdwSize);
+DWORD WINAPI RasGetCountryInfoW(LPRASCTRYINFOW lpRasCtryInfo, LPDWORD lpdwSize);
 
 /* Not supported (50): extensible authentication. */
 DWORD WINAPI RasGetEapUserDataA(HANDLE hToken, LPCSTR pszPhonebook, LPCSTR pszEntry, BYTE *pbEapData, DWORD *pdwSizeofEapData);
@@ -116,6 +120,12 @@ DWORD WINAPI RasGetCustomAuthDataW(LPCWSTR pszPhonebook, LPCWSTR pszEntry, BYTE 
 DWORD WINAPI RasSetCustomAuthDataA(LPCSTR pszPhonebook, LPCSTR pszEntry, BYTE *pbCustomAuthData, DWORD dwSizeofCustomAuthData);
 DWORD WINAPI RasSetCustomAuthDataW(LPCWSTR pszPhonebook, LPCWSTR pszEntry, BYTE *pbCustomAuthData, DWORD dwSizeofCustomAuthData);
 
+/* No entry needs an identity of extensible authentication (780); so there is none to free. */
+DWORD WINAPI RasGetEapUserIdentityA(LPCSTR pszPhonebook, LPCSTR pszEntry, DWORD dwFlags, HWND hwnd, LPRASEAPUSERIDENTITYA *ppRasEapUserIdentity);
+DWORD WINAPI RasGetEapUserIdentityW(LPCWSTR pszPhonebook, LPCWSTR pszEntry, DWORD dwFlags, HWND hwnd, LPRASEAPUSERIDENTITYW *ppRasEapUserIdentity);
+VOID WINAPI RasFreeEapUserIdentityA(LPRASEAPUSERIDENTITYA pRasEapUserIdentity);
+VOID WINAPI RasFreeEapUserIdentityW(LPRASEAPUSERIDENTITYW pRasEapUserIdentity);
+
 /* Not supported (50): windows. */
 DWORD WINAPI RasCreatePhonebookEntryA(HWND hwnd, LPCSTR lpszPhonebook);
 DWORD WINAPI RasCreatePhonebookEntryW(HWND hwnd, LPCWSTR lpszPhonebook);
@@ -123,10 +133,10 @@ DWORD WINAPI RasEditPhonebookEntryA(HWND hwnd, LPCSTR lpszPhonebook, LPCSTR lpsz
 DWORD WINAPI RasEditPhonebookEntryW(HWND hwnd, LPCWSTR lpszPhonebook, LPCWSTR lpszEntryName);
 
 /* Not supported (50): nothing is dialled by itself. */
-DWORD WINAPI RasGetAutodialAddressA(LPCSTR lpszAddress, LPDWORD lpdwReserved, LPVOID lpAutoDialEntries, LPDWORD lpdwcbAutoDialEntries, LPDWORD lpdwcAutoDialEntries);
-DWORD WINAPI RasGetAutodialAddressW(LPCWSTR lpszAddress, LPDWORD lpdwReserved, LPVOID lpAutoDialEntries, LPDWORD lpdwcbAutoDialEntries, LPDWORD lpdwcAutoDialEntries);
-DWORD WINAPI RasSetAutodialAddressA(LPCSTR lpszAddress, DWORD dwReserved, LPVOID lpAutoDialEntries, DWORD dwcbAutoDialEntries, DWORD dwcAutoDialEntries);
-DWORD WINAPI RasSetAutodialAddressW(LPCWSTR lpszAddress, DWORD dwReserved, LPVOID lpAutoDialEntries, DWORD dwcbAutoDialEntries, DWORD dwcAutoDialEntries);
+DWORD WINAPI RasGetAutodialAddressA(LPCSTR lpszAddress, LPDWORD lpdwReserved, LPRASAUTODIALENTRYA lpAutoDialEntries, LPDWORD lpdwcbAutoDialEntries, LPDWORD lpdwcAutoDialEntries);
+DWORD WINAPI RasGetAutodialAddressW(LPCWSTR lpszAddress, LPDWORD lpdwReserved, LPRASAUTODIALENTRYW lpAutoDialEntries, LPDWORD lpdwcbAutoDialEntries, LPDWORD lpdwcAutoDialEntries);
+DWORD WINAPI RasSetAutodialAddressA(LPCSTR lpszAddress, DWORD dwReserved, LPRASAUTODIALENTRYA lpAutoDialEntries, DWORD dwcbAutoDialEntries, DWORD dwcAutoDialEntries);
+DWORD WINAPI RasSetAutodialAddressW(LPCWSTR lpszAddress, DWORD dwReserved, LPRASAUTODIALENTRYW lpAutoDialEntries, DWORD dwcbAutoDialEntries, DWORD dwcAutoDialEntries);
 DWORD WINAPI RasEnumAutodialAddressesA(LPSTR *lppRasAutodialAddresses, LPDWORD lpdwcbRasAutodialAddresses, LPDWORD lpdwcRasAutodialAddresses);
 DWORD WINAPI RasEnumAutodialAddressesW(LPWSTR *lppRasAutodialAddresses, LPDWORD lpdwcbRasAutodialAddresses, LPDWORD lpdwcRasAutodialAddresses);
 DWORD WINAPI RasGetAutodialEnableA(DWORD dwDialingLocation, LPBOOL lpfEnabled);
@@ -148,7 +158,8 @@ DWORD WINAPI RasClearLinkStatistics(HRASCONN hRasConn, DWORD dwSubEntry);
 DWORD WINAPI RasGetProjectionInfoEx(HRASCONN hrasconn, PRAS_PROJECTION_INFO pRasProjection, LPDWORD lpdwSize);
 
 /* Not supported (50). */
-DWORD WINAPI RasUpdateConnection(HRASCONN hrasconn, LPVOID lprasupdateconn);
+DWORD WINAPI RasUpdateConnection(HRASCONN hrasconn, LPRASUPDATECONN lprasupdateconn);
+DWORD WINAPI RasGetNapStatus(HRASCONN hRasConn, LPRASNAPSTATE pNapState);
 DWORD WINAPI RasInvokeEapUI(HRASCONN hRasConn, DWORD dwSubEntry, LPRASDIALEXTENSIONS lpExtensions, HWND hwnd);
 
 #ifdef UNICODE
@@ -171,6 +182,7 @@ DWORD WINAPI RasInvokeEapUI(HRASCONN hRasConn, DWORD dwSubEntry, LPRASDIALEXTENS
 #define RasSetCredentials RasSetCredentialsW
 #define RasGetSubEntryProperties RasGetSubEntryPropertiesW
 #define RasSetSubEntryProperties RasSetSubEntryPropertiesW
+#define RasDeleteSubEntry RasDeleteSubEntryW
 #define RasEnumDevices RasEnumDevicesW
 #define RasGetProjectionInfo RasGetProjectionInfoW
 #define RasGetCountryInfo RasGetCountryInfoW
@@ -178,6 +190,8 @@ DWORD WINAPI RasInvokeEapUI(HRASCONN hRasConn, DWORD dwSubEntry, LPRASDIALEXTENS
 #define RasSetEapUserData RasSetEapUserDataW
 #define RasGetCustomAuthData RasGetCustomAuthDataW
 #define RasSetCustomAuthData RasSetCustomAuthDataW
+#define RasGetEapUserIdentity RasGetEapUserIdentityW
+#define RasFreeEapUserIdentity RasFreeEapUserIdentityW
 #define RasCreatePhonebookEntry RasCreatePhonebookEntryW
 #define RasEditPhonebookEntry RasEditPhonebookEntryW
 #define RasGetAutodialAddress RasGetAutodialAddressW
@@ -207,6 +221,7 @@ DWORD WINAPI RasInvokeEapUI(HRASCONN hRasConn, DWORD dwSubEntry, LPRASDIALEXTENS
 #define RasSetCredentials RasSetCredentialsA
 #define RasGetSubEntryProperties RasGetSubEntryPropertiesA
 #define RasSetSubEntryProperties RasSetSubEntryPropertiesA
+#define RasDeleteSubEntry RasDeleteSubEntryA
 #define RasEnumDevices RasEnumDevicesA
 #define RasGetProjectionInfo RasGetProjectionInfoA
 #define RasGetCountryInfo RasGetCountryInfoA
@@ -214,6 +229,8 @@ DWORD WINAPI RasInvokeEapUI(HRASCONN hRasConn, DWORD dwSubEntry, LPRASDIALEXTENS
 #define RasSetEapUserData RasSetEapUserDataA
 #define RasGetCustomAuthData RasGetCustomAuthDataA
 #define RasSetCustomAuthData RasSetCustomAuthDataA
+#define RasGetEapUserIdentity RasGetEapUserIdentityA
+#define RasFreeEapUserIdentity RasFreeEapUserIdentityA
 #define RasCreatePhonebookEntry RasCreatePhonebookEntryA
 #define RasEditPhonebookEntry RasEditPhonebookEntryA
 #define RasGetAutodialAddress RasGetAutodialAddressA

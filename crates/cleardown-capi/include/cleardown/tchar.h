@@ -7,42 +7,21 @@
 
 #include "windows.h"
 
-/* Formats as on Windows, and prints in UTF-8. */
-CLEARDOWN_INLINE int cleardown_print(FILE *file, LPCTSTR format, ...)
+CLEARDOWN_INLINE int _ftprintf(FILE *file, LPCTSTR format, ...)
 {
-    va_list arguments, again;
-    int length = -1;
-    char *text;
-#ifdef UNICODE
-    char *narrow = cleardown_narrow(format, -1);
-    int wide = 1;
-#else
-    char *narrow = (char *)malloc(strlen(format) + 1);
-    int wide = 0;
-#endif
-    if (!narrow)
-        return -1;
-#ifndef UNICODE
-    strcpy(narrow, format);
-#endif
+    va_list arguments;
+    int length;
     va_start(arguments, format);
-    va_copy(again, arguments);
-    length = cleardown_format(NULL, 0, narrow, wide, again);
-    va_end(again);
-    text = (char *)malloc((size_t)length + 1);
-    if (text) {
-        cleardown_format(text, (size_t)length + 1, narrow, wide, arguments);
-        if (fputs(text, file) == EOF)
-            length = -1;
-    }
+#ifdef UNICODE
+    length = cleardown_print_wide(file, format, arguments);
+#else
+    length = cleardown_print(file, format, 0, arguments);
+#endif
     va_end(arguments);
-    free(text);
-    free(narrow);
-    return text ? length : -1;
+    return length;
 }
 
-#define _tprintf(...) cleardown_print(stdout, __VA_ARGS__)
-#define _ftprintf(...) cleardown_print(__VA_ARGS__)
+#define _tprintf(...) _ftprintf(stdout, __VA_ARGS__)
 #define _tcslen(text) ((size_t)lstrlen(text))
 #define _tcscpy lstrcpy
 #define _tcscat lstrcat

@@ -6,6 +6,7 @@
 #ifndef CLEARDOWN_WINDOWS_H
 #define CLEARDOWN_WINDOWS_H
 
+#include <ctype.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -254,6 +255,48 @@ int WINAPI lstrlenW(LPCWSTR lpString);
 #endif
 
 #include "cleardown-format.h"
+
+/* ---- Message boxes: printed on standard error; nobody is there to answer, so a question is answered with no ---- */
+
+#define MB_OK 0
+#define MB_OKCANCEL 1
+#define MB_YESNOCANCEL 3
+#define MB_YESNO 4
+#define MB_ICONERROR 0x10
+#define MB_ICONSTOP 0x10
+#define MB_ICONQUESTION 0x20
+#define MB_ICONWARNING 0x30
+#define MB_ICONEXCLAMATION 0x30
+#define MB_ICONINFORMATION 0x40
+#define IDOK 1
+#define IDCANCEL 2
+#define IDYES 6
+#define IDNO 7
+
+CLEARDOWN_INLINE int MessageBoxA(HWND hWnd, LPCSTR lpText, LPCSTR lpCaption, UINT uType)
+{
+    (void)hWnd;
+    fprintf(stderr, "%s: %s\n", lpCaption ? lpCaption : "Error", lpText ? lpText : "");
+    return (uType & 0xf) == MB_OK ? IDOK : (uType & 0xf) == MB_YESNO ? IDNO : IDCANCEL;
+}
+CLEARDOWN_INLINE int MessageBoxW(HWND hWnd, LPCWSTR lpText, LPCWSTR lpCaption, UINT uType)
+{
+    char *text = lpText ? cleardown_narrow(lpText, -1) : NULL;
+    char *caption = lpCaption ? cleardown_narrow(lpCaption, -1) : NULL;
+    int answer = MessageBoxA(hWnd, text, caption, uType);
+    free(text);
+    free(caption);
+    return answer;
+}
+#ifdef UNICODE
+#define MessageBox MessageBoxW
+#else
+#define MessageBox MessageBoxA
+#endif
+
+#if __SIZEOF_WCHAR_T__ == 2
+#include "cleardown-wide.h"
+#endif
 #include "winerror.h"
 
 /* As on Windows, windows.h brings the network functions unless a program wants little. */

@@ -47,6 +47,10 @@ extern "C" {
 #define RESOURCEDISPLAYTYPE_ROOT 7
 #define RESOURCEDISPLAYTYPE_SHAREADMIN 8
 #define RESOURCEDISPLAYTYPE_DIRECTORY 9
+#define RESOURCEDISPLAYTYPE_TREE 10
+#define RESOURCEDISPLAYTYPE_NDSCONTAINER 11
+
+#define NETPROPERTY_PERSISTENT 1
 
 typedef struct _NETRESOURCEA {
     DWORD dwScope;
@@ -85,6 +89,10 @@ typedef struct _NETRESOURCEW {
 #define CONNECT_COMMANDLINE 0x00000800
 #define CONNECT_CMD_SAVECRED 0x00001000
 #define CONNECT_CRED_RESET 0x00002000
+#define CONNECT_REQUIRE_INTEGRITY 0x00004000 /* this and those below are refused (87) */
+#define CONNECT_REQUIRE_PRIVACY 0x00008000
+#define CONNECT_WRITE_THROUGH_SEMANTICS 0x00010000
+#define CONNECT_COMPRESS_NETWORK_TRAFFIC 0x00020000
 #define CONNECT_RESERVED 0xFF000000u
 
 /* Connects and remembers. The oldest form. */
@@ -100,6 +108,12 @@ DWORD WINAPI WNetAddConnection2W(LPNETRESOURCEW lpNetResource, LPCWSTR lpPasswor
 /* The same; the window is never used. */
 DWORD WINAPI WNetAddConnection3A(HWND hwndOwner, LPNETRESOURCEA lpNetResource, LPCSTR lpPassword, LPCSTR lpUserName, DWORD dwFlags);
 DWORD WINAPI WNetAddConnection3W(HWND hwndOwner, LPNETRESOURCEW lpNetResource, LPCWSTR lpPassword, LPCWSTR lpUserName, DWORD dwFlags);
+
+/* The same for a packed credential, which only Windows makes (50), and for options of the connection (50); NULL for both. */
+DWORD WINAPI WNetAddConnection4A(HWND hwndOwner, LPNETRESOURCEA lpNetResource, void *pAuthBuffer, DWORD cbAuthBuffer, DWORD dwFlags, BYTE *lpUseOptions, DWORD cbUseOptions);
+DWORD WINAPI WNetAddConnection4W(HWND hwndOwner, LPNETRESOURCEW lpNetResource, void *pAuthBuffer, DWORD cbAuthBuffer, DWORD dwFlags, BYTE *lpUseOptions, DWORD cbUseOptions);
+DWORD WINAPI WNetUseConnection4A(HWND hwndOwner, LPNETRESOURCEA lpNetResource, void *pAuthBuffer, DWORD cbAuthBuffer, DWORD dwFlags, BYTE *lpUseOptions, DWORD cbUseOptions, LPSTR lpAccessName, LPDWORD lpBufferSize, LPDWORD lpResult);
+DWORD WINAPI WNetUseConnection4W(HWND hwndOwner, LPNETRESOURCEW lpNetResource, void *pAuthBuffer, DWORD cbAuthBuffer, DWORD dwFlags, BYTE *lpUseOptions, DWORD cbUseOptions, LPWSTR lpAccessName, LPDWORD lpBufferSize, LPDWORD lpResult);
 
 /* Connects, and gives the name by which the connection is used: the local name, else the remote one. 234: that name does not
  * fit, the size is told, and nothing is connected. 259: no letter is free. */
@@ -186,6 +200,19 @@ DWORD WINAPI WNetGetResourceInformationW(LPNETRESOURCEW lpNetResource, LPVOID lp
 #define WNNC_NET_MSNET 0x00010000
 #define WNNC_NET_SMB 0x00020000
 #define WNNC_NET_LANMAN 0x00020000
+#define WNNC_NET_NETWARE 0x00030000
+#define WNNC_NET_VINES 0x00040000
+#define WNNC_NET_SUN_PC_NFS 0x00070000
+#define WNNC_NET_LANTASTIC 0x000A0000
+#define WNNC_NET_AS400 0x000B0000
+#define WNNC_NET_FTP_NFS 0x000C0000
+#define WNNC_NET_APPLETALK 0x00130000
+#define WNNC_NET_CSC 0x00260000
+#define WNNC_NET_DAV 0x002E0000
+#define WNNC_NET_TERMSRV 0x00360000
+#define WNNC_NET_DFS 0x003B0000
+#define WNNC_NET_MS_NFS 0x00420000
+#define WNNC_CRED_MANAGER 0xFFFF0000u
 #define WNNC_NET_CLEARDOWN_SFTP 0x00FE0000 /* ours: Windows has no number for SFTP */
 
 /* The name of the provider of a type of network. */
@@ -234,9 +261,59 @@ DWORD WINAPI MultinetGetConnectionPerformanceW(LPNETRESOURCEW lpNetResource, LPN
 DWORD WINAPI WNetGetLastErrorA(LPDWORD lpError, LPSTR lpErrorBuf, DWORD nErrorBufSize, LPSTR lpNameBuf, DWORD nNameBufSize);
 DWORD WINAPI WNetGetLastErrorW(LPDWORD lpError, LPWSTR lpErrorBuf, DWORD nErrorBufSize, LPWSTR lpNameBuf, DWORD nNameBufSize);
 
+/* How a provider is to write a name. */
+#define WNFMT_MULTILINE 0x01
+#define WNFMT_ABBREVIATED 0x02
+#define WNFMT_INENUM 0x10
+#define WNFMT_CONNECTION 0x20
+
 /* For providers: sets it. */
 VOID WINAPI WNetSetLastErrorA(DWORD err, LPSTR lpError, LPSTR lpProviders);
 VOID WINAPI WNetSetLastErrorW(DWORD err, LPWSTR lpError, LPWSTR lpProviders);
+
+/* The errors of WNet under their old names. */
+#define WN_SUCCESS NO_ERROR
+#define WN_NO_ERROR NO_ERROR
+#define WN_NOT_SUPPORTED ERROR_NOT_SUPPORTED
+#define WN_CANCEL ERROR_CANCELLED
+#define WN_RETRY ERROR_RETRY
+#define WN_NET_ERROR ERROR_UNEXP_NET_ERR
+#define WN_MORE_DATA ERROR_MORE_DATA
+#define WN_BAD_POINTER ERROR_INVALID_ADDRESS
+#define WN_BAD_VALUE ERROR_INVALID_PARAMETER
+#define WN_BAD_USER ERROR_BAD_USERNAME
+#define WN_BAD_PASSWORD ERROR_INVALID_PASSWORD
+#define WN_ACCESS_DENIED ERROR_ACCESS_DENIED
+#define WN_FUNCTION_BUSY ERROR_BUSY
+#define WN_WINDOWS_ERROR ERROR_UNEXP_NET_ERR
+#define WN_OUT_OF_MEMORY ERROR_NOT_ENOUGH_MEMORY
+#define WN_NO_NETWORK ERROR_NO_NETWORK
+#define WN_EXTENDED_ERROR ERROR_EXTENDED_ERROR
+#define WN_BAD_LEVEL ERROR_INVALID_LEVEL
+#define WN_BAD_HANDLE ERROR_INVALID_HANDLE
+#define WN_NOT_INITIALIZING ERROR_ALREADY_INITIALIZED
+#define WN_NO_MORE_DEVICES ERROR_NO_MORE_DEVICES
+#define WN_NOT_CONNECTED ERROR_NOT_CONNECTED
+#define WN_OPEN_FILES ERROR_OPEN_FILES
+#define WN_DEVICE_IN_USE ERROR_DEVICE_IN_USE
+#define WN_BAD_NETNAME ERROR_BAD_NET_NAME
+#define WN_BAD_LOCALNAME ERROR_BAD_DEVICE
+#define WN_ALREADY_CONNECTED ERROR_ALREADY_ASSIGNED
+#define WN_DEVICE_ERROR ERROR_GEN_FAILURE
+#define WN_CONNECTION_CLOSED ERROR_CONNECTION_UNAVAIL
+#define WN_NO_NET_OR_BAD_PATH ERROR_NO_NET_OR_BAD_PATH
+#define WN_BAD_PROVIDER ERROR_BAD_PROVIDER
+#define WN_CANNOT_OPEN_PROFILE ERROR_CANNOT_OPEN_PROFILE
+#define WN_BAD_PROFILE ERROR_BAD_PROFILE
+#define WN_BAD_DEV_TYPE ERROR_BAD_DEV_TYPE
+#define WN_DEVICE_ALREADY_REMEMBERED ERROR_DEVICE_ALREADY_REMEMBERED
+#define WN_CONNECTED_OTHER_PASSWORD ERROR_CONNECTED_OTHER_PASSWORD
+#define WN_CONNECTED_OTHER_PASSWORD_DEFAULT ERROR_CONNECTED_OTHER_PASSWORD_DEFAULT
+#define WN_NO_MORE_ENTRIES ERROR_NO_MORE_ITEMS
+#define WN_NOT_CONTAINER ERROR_NOT_CONTAINER
+#define WN_NOT_AUTHENTICATED ERROR_NOT_AUTHENTICATED
+#define WN_NOT_LOGGED_ON ERROR_NOT_LOGGED_ON
+#define WN_NOT_VALIDATED ERROR_NO_LOGON_SERVERS
 
 /* ---- Dialogs: none is ever shown. Where a user would have to choose, the answer is that the user closed it ---- */
 
@@ -292,11 +369,20 @@ DWORD WINAPI WNetDisconnectDialog1W(LPDISCDLGSTRUCTW lpDiscDlgStruct);
 
 /* ---- The password cache of the oldest Windows: not supported (50) ---- */
 
+typedef struct tagPASSWORD_CACHE_ENTRY {
+    WORD cbEntry;
+    WORD cbResource;
+    WORD cbPassword;
+    BYTE iEntry;
+    BYTE nType;
+    BYTE abResource[1];
+} PASSWORD_CACHE_ENTRY;
+typedef BOOL(CALLBACK *ENUMPASSWORDPROC)(PASSWORD_CACHE_ENTRY *, DWORD);
+
 DWORD WINAPI WNetCachePassword(LPSTR pbResource, WORD cbResource, LPSTR pbPassword, WORD cbPassword, BYTE nType, UINT fnFlags);
 DWORD WINAPI WNetGetCachedPassword(LPSTR pbResource, WORD cbResource, LPSTR pbPassword, WORD *pcbPassword, BYTE nType);
 DWORD WINAPI WNetRemoveCachedPassword(LPSTR pbResource, WORD cbResource, BYTE nType);
-DWORD WINAPI WNetEnumCachedPasswords(LPSTR pbPrefix, WORD cbPrefix, BYTE nType, LPVOID pfnCallback, DWORD dwParam);
-
+DWORD WINAPI WNetEnumCachedPasswords(LPSTR pbPrefix, WORD cbPrefix, BYTE nType, ENUMPASSWORDPROC pfnCallback, DWORD dwParam);
 
 #ifdef UNICODE
 typedef NETRESOURCEW NETRESOURCE;
@@ -312,7 +398,9 @@ typedef LPDISCDLGSTRUCTW LPDISCDLGSTRUCT;
 #define WNetAddConnection WNetAddConnectionW
 #define WNetAddConnection2 WNetAddConnection2W
 #define WNetAddConnection3 WNetAddConnection3W
+#define WNetAddConnection4 WNetAddConnection4W
 #define WNetUseConnection WNetUseConnectionW
+#define WNetUseConnection4 WNetUseConnection4W
 #define WNetCancelConnection WNetCancelConnectionW
 #define WNetCancelConnection2 WNetCancelConnection2W
 #define WNetRestoreConnection WNetRestoreConnectionW
@@ -344,7 +432,9 @@ typedef LPDISCDLGSTRUCTA LPDISCDLGSTRUCT;
 #define WNetAddConnection WNetAddConnectionA
 #define WNetAddConnection2 WNetAddConnection2A
 #define WNetAddConnection3 WNetAddConnection3A
+#define WNetAddConnection4 WNetAddConnection4A
 #define WNetUseConnection WNetUseConnectionA
+#define WNetUseConnection4 WNetUseConnection4A
 #define WNetCancelConnection WNetCancelConnectionA
 #define WNetCancelConnection2 WNetCancelConnection2A
 #define WNetRestoreConnection WNetRestoreConnectionA

@@ -76,12 +76,13 @@ impl Book {
         })
     }
 
-    /// Where an entry is written: a path that leads here again.
-    pub(super) fn place(&self, found: &Found) -> PathBuf {
-        match self {
-            Book::Usual(books) => books.folder(found.whose).to_owned(),
-            Book::Folder(path, _) | Book::File(path, _) => path.clone(),
-        }
+    /// Where an entry is written: a path that leads here again, also from another folder.
+    pub(super) fn place(&self, found: &Found) -> String {
+        let place = match self {
+            Book::Usual(books) => books.folder(found.whose),
+            Book::Folder(path, _) | Book::File(path, _) => path,
+        };
+        std::path::absolute(place).as_deref().unwrap_or(place).display().to_string()
     }
 
     /// The book, to be changed.
@@ -145,6 +146,24 @@ fn windows_book(path: &Path) -> Result<Vec<Entry>, Failure> {
     file.take(import::LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(|_| NO_SUCH_BOOK)?;
     let found = import::rasphone(&bytes).map_err(|_| NO_BOOK)?;
     Ok(found.entries.into_iter().map(|imported| imported.entry).collect())
+}
+
+/// Whether this is the phone book that all users have.
+pub(super) fn is_everybodys(place: &str) -> bool {
+    PhoneBooks::of_process().is_ok_and(|books| books.whose(Path::new(place)) == Some(Whose::System))
+}
+
+/// The GUID of an entry, which its links have too: made of the phone book's path and the entry's name, for no file keeps one (RFC
+/// 9562, version 8).
+pub(super) fn guid(place: &str, name: &EntryName) -> [u32; 4] {
+    // FNV-1a with 128 bits: names need to be told apart, and nobody tries to forge one.
+    let octets = place.bytes().chain([0]).chain(name.key().into_bytes());
+    let hash = octets.fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash: u128, octet| {
+        (hash ^ u128::from(octet)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    });
+    let part = |at: u32| ((hash >> (at * 32)) & 0xffff_ffff) as u32;
+    // The version is in the upper half of Data3, the variant in the first octet of Data4.
+    [part(3), (part(2) & 0x0fff_ffff) | 0x8000_0000, (part(1) & !0xc0) | 0x80, part(0)]
 }
 
 /// An entry's name.

@@ -1,14 +1,23 @@
 //! Which links there are and how far each has come: RasEnumConnections, RasGetConnectStatus, RasGetSubEntryHandle.
 
+use std::net::IpAddr;
+
 use cleardown_core::link::RasState;
 use cleardown_core::view::{Connection, Status};
 use cleardown_core::{Code, ErrorKind};
 
+use super::book::{guid, is_everybodys};
 use super::types::{RasConn, RasConnStatus};
 use super::{instance, list};
 use crate::Failure;
 use crate::memory::{Plain, Ptr};
 use crate::text::{Unit, field};
+
+/// RASCF_AllUsers, RASCF_OwnerKnown and RASCF_OwnerMatch; RASCSS_Reconnecting.
+const ALL_USERS: u32 = 1;
+const OWNER_KNOWN: u32 = 4;
+const OWNER_MATCH: u32 = 8;
+const RECONNECTING: u32 = 2;
 
 /// RasEnumConnections: the links that are connected.
 ///
@@ -20,7 +29,8 @@ pub fn enumerate<C: Unit>(buffer: Ptr<RasConn<C>>, bytes: Ptr<u32>, count: Ptr<u
     }
     let mut links = instance::links()?;
     links.retain(is_connected);
-    list::fill(&links, buffer, bytes, count, conn)
+    let me = crate::user::name();
+    list::fill(&links, buffer, bytes, count, |link| conn(link, &me))
 }
 
 /// A link is listed once it is connected, and until its end begins.
@@ -28,13 +38,20 @@ fn is_connected(connection: &Connection) -> bool {
     matches!(connection.status, Status::Connected | Status::Reconnecting)
 }
 
-fn conn<C: Unit>(connection: &Connection) -> RasConn<C> {
+fn conn<C: Unit>(connection: &Connection, me: &str) -> RasConn<C> {
     let mut conn = RasConn::zeroed();
     conn.entry = field(&connection.name);
+    conn.sub_entry = 1;
+    conn.flags = OWNER_KNOWN | if connection.owner == me { OWNER_MATCH } else { 0 };
     if let Some(link) = &connection.link {
         conn.handle = usize::try_from(link.handle).unwrap_or_default();
         conn.device_type = field(device_type(&link.device_type));
         conn.device_name = field(&link.device);
+        if let (Some(book), Ok(name)) = (&link.phonebook, connection.name.parse()) {
+            conn.phonebook = field(book);
+            conn.guid = guid(book, &name);
+            conn.flags |= if is_everybodys(book) { ALL_USERS } else { 0 };
+        }
         // A name for this link that no other link ever has.
         conn.correlation = [(link.handle & 0xffff_ffff) as u32, (link.handle >> 32) as u32, 0, 0x00c1_ea4d];
     }
@@ -45,10 +62,10 @@ fn conn<C: Unit>(connection: &Connection) -> RasConn<C> {
 pub(super) fn device_type(kind: &str) -> &'static str {
     match kind {
         "modem" => "modem",
-        "serial" => "serial",
+        "serial" => "SERIAL",
         "pppoe" => "PPPoE",
         "wireguard" | "tcp" | "unix" | "command" | "tun" | "sstp" => "vpn",
-        _ => "generic",
+        _ => "GENERIC",
     }
 }
 
@@ -71,7 +88,28 @@ pub fn status<C: Unit>(handle: usize, place: Ptr<RasConnStatus<C>>) -> Result<()
     status.device_type = field(device_type(&link.device_type));
     status.device_name = field(&link.device);
     status.phone_number = field(&connection.remote);
+    if device_type(&link.device_type) == "vpn" {
+        status.remote_end = end_point(&connection.remote);
+    }
+    status.sub_state = if connection.status == Status::Reconnecting { RECONNECTING } else { 0 };
     list::fill_one(place, &status)
+}
+
+/// RASTUNNELENDPOINT: the type of an address and the address, where the peer is known by one (`10.0.0.1:51820`).
+fn end_point(remote: &str) -> [u32; 5] {
+    let host = remote.rsplit_once(':').map_or(remote, |(host, _)| host);
+    let address = host.trim_matches(['[', ']']).parse();
+    let word = |octets: &[u8]| octets.try_into().map(u32::from_ne_bytes).unwrap_or_default();
+    let mut end = [0; 5];
+    match address {
+        Ok(IpAddr::V4(address)) => (end[0], end[1]) = (1, word(&address.octets())),
+        Ok(IpAddr::V6(address)) => {
+            end[0] = 2;
+            end[1..].iter_mut().zip(address.octets().chunks(4)).for_each(|(end, octets)| *end = word(octets));
+        }
+        Err(_) => {}
+    }
+    end
 }
 
 /// The link of a handle.
@@ -111,4 +149,18 @@ pub fn sub_entry(handle: usize, number: u32, place: Ptr<usize>) -> Result<(), Fa
     }
     let _ = place.write(handle);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_of_tunnels_are_told_as_addresses() {
+        assert_eq!(end_point("10.0.0.1:51820")[..2], [1, u32::from_ne_bytes([10, 0, 0, 1])]);
+        let last = u32::from_ne_bytes([0, 0, 0, 7]);
+        assert_eq!(end_point("[2001::7]:443"), [2, u32::from_ne_bytes([0x20, 1, 0, 0]), 0, 0, last]);
+        assert_eq!(end_point("vpn.example.com:443"), [0; 5]);
+        assert_eq!(end_point(""), [0; 5]);
+    }
 }

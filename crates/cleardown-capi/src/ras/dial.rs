@@ -128,7 +128,7 @@ fn wish<C: Unit>(path: Str<C>, given: &RasDialParams<C>) -> Result<Wish, Failure
     let book = Book::at(path)?;
     let (dialled, mut secret) = match entry.as_str() {
         "" if number.is_empty() => return Err(Code::CANNOT_FIND_PHONEBOOK_ENTRY.into()),
-        "" => (Dialled::Given(Box::new(by_number(&book, &number)?)), None),
+        "" => (DialRequest::of(Dialled::Given(Box::new(by_number(&book, &number)?))), None),
         name => named(&book, &name.parse().map_err(Failure::from)?)?,
     };
     // What RasGetEntryDialParams gives for a saved password.
@@ -136,20 +136,22 @@ fn wish<C: Unit>(path: Str<C>, given: &RasDialParams<C>) -> Result<Wish, Failure
         secret = Some(Secret::new(password));
     }
     let number = Some(number).filter(|number| !number.is_empty());
-    Ok(Wish {
-        request: DialRequest { entry: dialled, user: joined(&domain, &user), number, timeout_ms: None },
-        secret,
-    })
+    Ok(Wish { request: DialRequest { user: joined(&domain, &user), number, ..dialled }, secret })
 }
 
 /// An entry of the system's is named; a user's own goes along, with its password.
-fn named(book: &Book, name: &EntryName) -> Result<(Dialled, Option<Secret>), Failure> {
+fn named(book: &Book, name: &EntryName) -> Result<(DialRequest, Option<Secret>), Failure> {
     let found = book.find(name)?;
-    if found.whose == Whose::System {
-        return Ok((Dialled::Named(found.entry.name), None));
-    }
-    let secret = book.password(&found.entry.name)?;
-    Ok((Dialled::Given(Box::new(found.entry)), secret.map(|secret| Secret::new(String::clone(&secret)))))
+    let phonebook = Some(book.place(&found));
+    let (dialled, secret) = match found.whose {
+        Whose::System => (Dialled::Named(found.entry.name), None),
+        Whose::User => {
+            let secret = book.password(&found.entry.name)?;
+            let secret = secret.map(|secret| Secret::new(String::clone(&secret)));
+            (Dialled::Given(Box::new(found.entry)), secret)
+        }
+    };
+    Ok((DialRequest { phonebook, ..DialRequest::of(dialled) }, secret))
 }
 
 /// An entry for a number alone: with the modem of the phone book's first entry that has one, else with this machine's first.

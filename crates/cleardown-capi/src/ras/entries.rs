@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use cleardown_core::link::{Device, Entry, EntryName};
 use cleardown_core::{Code, Error, ErrorKind};
 use cleardown_profile::secrets::Owner;
+use ipnet::IpNet;
 
-use super::book::{Book, name, written};
+use super::book::{Book, guid, name, written};
 use super::connections::device_type;
 use super::list::{fill_one, read_one};
 use super::types::*;
@@ -20,6 +21,16 @@ use crate::text::{Unit, field, of_field};
 const SPECIFIC_ADDRESS: u32 = 0x02;
 const SPECIFIC_NAME_SERVERS: u32 = 0x04;
 const DEFAULT_GATEWAY: u32 = 0x10;
+/// RASEO2_IPv6SpecificNameServers, RASEO2_IPv6RemoteDefaultGateway, RASEO2_IPv4ExplicitMetric, RASEO2_IPv6ExplicitMetric,
+/// RASEO2_SpecificIPv6Addr.
+const SPECIFIC_NAME_SERVERS_6: u32 = 0x1000;
+const DEFAULT_GATEWAY_6: u32 = 0x2000;
+const METRIC_4: u32 = 0x1_0000;
+const METRIC_6: u32 = 0x2_0000;
+const SPECIFIC_ADDRESS_6: u32 = 0x10_0000;
+/// RASEDM_DialAll; RASIDS_Disabled.
+const DIAL_ALL: u32 = 1;
+const NEVER: u32 = u32::MAX;
 /// RASNP_Ip and RASNP_Ipv6; RASFP_Ppp.
 const IPV4: u32 = 4;
 const IPV6: u32 = 8;
@@ -50,7 +61,7 @@ pub fn get<C: Unit>(
     let book = Book::at(path)?;
     let room = size.read().ok_or(Code::INVALID_PARAMETER)?;
     let entry = match entry.read(EntryName::LONGEST).map_err(|_| Code(123))?.filter(|name| !name.is_empty()) {
-        Some(text) => Some(book.find(&text.parse().map_err(Failure::from)?)?.entry),
+        Some(text) => Some(book.find(&text.parse().map_err(Failure::from)?)?),
         None => None,
     };
     let _ = device_size.write(0);
@@ -64,13 +75,20 @@ pub fn get<C: Unit>(
     if given.is_none() || room < needed {
         return Err(Code::BUFFER_TOO_SMALL.into());
     }
-    fill_one(place, &entry.as_ref().map_or_else(fresh, shown))
+    let answer = entry.map_or_else(fresh, |found| {
+        let mut place = shown(&found.entry);
+        place.guid = guid(&book.place(&found), &found.entry.name);
+        place
+    });
+    fill_one(place, &answer)
 }
 
 fn fresh<C: Unit>() -> RasEntry<C> {
     let mut place = RasEntry::zeroed();
     (place.protocols, place.framing, place.kind) = (IPV4 | IPV6, FRAMING_PPP, KIND_PHONE);
     place.device_type = field("modem");
+    (place.sub_entries, place.dial_mode) = (1, DIAL_ALL);
+    place.idle_seconds = NEVER;
     place.redial_pause = 60;
     place
 }
@@ -88,27 +106,43 @@ fn shown<C: Unit>(entry: &Entry) -> RasEntry<C> {
     };
     place.protocols = u32::from(entry.ppp.ipv4) * IPV4 + u32::from(entry.ppp.ipv6) * IPV6;
     place.frame_size = u32::from(entry.ppp.mru);
-    place.idle_seconds = entry.dialling.idle_disconnect_seconds;
+    place.idle_seconds = Some(entry.dialling.idle_disconnect_seconds).filter(|s| *s != 0).unwrap_or(NEVER);
     place.redial_count = entry.dialling.redial_attempts;
     place.redial_pause = entry.dialling.redial_pause_seconds;
-    place.metric_4 = entry.network.metric.unwrap_or_default();
-    place.metric_6 = place.metric_4;
+    if let Some(metric) = entry.network.metric {
+        (place.metric_4, place.metric_6) = (metric, metric);
+        place.options_2 |= METRIC_4 | METRIC_6;
+    }
     if entry.network.default_route {
         place.options |= DEFAULT_GATEWAY;
+        place.options_2 |= if entry.ppp.ipv6 { DEFAULT_GATEWAY_6 } else { 0 };
     }
     if let Some(address) = entry.ppp.local_address {
         place.options |= SPECIFIC_ADDRESS;
         place.address = address.octets();
     }
-    let servers = entry.network.dns.iter().filter_map(|server| match server {
-        IpAddr::V4(server) => Some(server.octets()),
-        IpAddr::V6(_) => None,
-    });
-    let servers: Vec<[u8; 4]> = servers.collect();
-    if let Some(first) = servers.first() {
+    let given = |address: &IpNet| match address {
+        IpNet::V6(address) => Some(*address),
+        IpNet::V4(_) => None,
+    };
+    if let Some(address) = entry.network.addresses.iter().find_map(given) {
+        place.options_2 |= SPECIFIC_ADDRESS_6;
+        (place.address_6, place.prefix_6) = (address.addr().octets(), u32::from(address.prefix_len()));
+    }
+    let (mut v4, mut v6) = (Vec::new(), Vec::new());
+    for server in &entry.network.dns {
+        match server {
+            IpAddr::V4(server) => v4.push(server.octets()),
+            IpAddr::V6(server) => v6.push(server.octets()),
+        }
+    }
+    if let Some(first) = v4.first() {
         place.options |= SPECIFIC_NAME_SERVERS;
-        place.dns = *first;
-        place.dns_alternate = servers.get(1).copied().unwrap_or_default();
+        (place.dns, place.dns_alternate) = (*first, v4.get(1).copied().unwrap_or_default());
+    }
+    if let Some(first) = v6.first() {
+        place.options_2 |= SPECIFIC_NAME_SERVERS_6;
+        (place.dns_6, place.dns_6_alternate) = (*first, v6.get(1).copied().unwrap_or_default());
     }
     place.dns_suffix = field(entry.network.search.first().map_or("", String::as_str));
     place
@@ -204,30 +238,44 @@ fn device<C: Unit>(old: Option<&Device>, given: &RasEntry<C>) -> Result<Device, 
 }
 
 fn apply<C: Unit>(entry: &mut Entry, given: &RasEntry<C>) {
+    use std::mem::offset_of;
+    // Callers of earlier versions do not know the later fields, which are zero then.
+    let size = given.size as usize;
     if given.protocols & (IPV4 | IPV6) != 0 {
         entry.ppp.ipv4 = given.protocols & IPV4 != 0;
         entry.ppp.ipv6 = given.protocols & IPV6 != 0;
     }
     entry.network.default_route = given.options & DEFAULT_GATEWAY != 0;
     entry.ppp.local_address = (given.options & SPECIFIC_ADDRESS != 0).then(|| given.address.into());
-    let keep_v6 = entry.network.dns.iter().filter(|server| server.is_ipv6()).copied();
-    let mut servers: Vec<IpAddr> = Vec::new();
-    if given.options & SPECIFIC_NAME_SERVERS != 0 {
-        let wanted = [given.dns, given.dns_alternate].into_iter().filter(|server| *server != [0; 4]);
-        servers.extend(wanted.map(IpAddr::from));
-    }
-    servers.extend(keep_v6);
-    entry.network.dns = servers;
-    entry.dialling.idle_disconnect_seconds = given.idle_seconds;
-    // Callers of the first versions do not know these: there the fields are zero.
-    let size = given.size;
-    if size as usize > std::mem::offset_of!(RasEntry<C>, redial_count) {
+    let servers: Vec<IpAddr> = [given.dns, given.dns_alternate].map(IpAddr::from).into();
+    put_servers(&mut entry.network.dns, IpAddr::is_ipv4, given.options & SPECIFIC_NAME_SERVERS != 0, servers);
+    entry.dialling.idle_disconnect_seconds = Some(given.idle_seconds).filter(|s| *s != NEVER).unwrap_or(0);
+    if size > offset_of!(RasEntry<C>, redial_count) {
         entry.dialling.redial_attempts = given.redial_count;
         entry.dialling.redial_pause_seconds = given.redial_pause;
         if let Some(suffix) = of_field(given.dns_suffix).filter(|suffix| !suffix.is_empty()) {
-            entry.network.search = vec![suffix];
+            let others = entry.network.search.iter().skip(1).filter(|other| **other != suffix).cloned();
+            entry.network.search = std::iter::once(suffix.clone()).chain(others).collect();
         }
     }
+    if size > offset_of!(RasEntry<C>, metric_4) {
+        let servers: Vec<IpAddr> = [given.dns_6, given.dns_6_alternate].map(IpAddr::from).into();
+        let specific = given.options_2 & SPECIFIC_NAME_SERVERS_6 != 0;
+        put_servers(&mut entry.network.dns, IpAddr::is_ipv6, specific, servers);
+        entry.network.metric = (given.options_2 & METRIC_4 != 0).then_some(given.metric_4);
+    }
+}
+
+/// The first two servers of a kind are those that RAS can name; it has no word for the others.
+fn put_servers(servers: &mut Vec<IpAddr>, of_kind: fn(&IpAddr) -> bool, specific: bool, given: Vec<IpAddr>) {
+    let (same, mut new): (Vec<IpAddr>, Vec<IpAddr>) = servers.iter().partition(|server| of_kind(server));
+    if specific {
+        new.extend(given.into_iter().filter(|server| !server.is_unspecified()));
+        new.extend(same.into_iter().skip(2));
+    }
+    // The kinds stay in their order.
+    new.sort_by_key(IpAddr::is_ipv6);
+    *servers = new;
 }
 
 /// `DOMAIN\user`, apart.
@@ -260,7 +308,8 @@ pub fn dial_params<C: Unit>(
     let found = book.find(&name.parse().map_err(Failure::from)?)?;
     let (domain, user) = split(found.entry.user.as_deref());
     let has_password = has_password(&book, &found.entry.name);
-    params.phone_number = [C::default(); PHONE_NUMBER];
+    (params.phone_number, params.callback_number) =
+        ([C::default(); PHONE_NUMBER], [C::default(); PHONE_NUMBER]);
     (params.user, params.domain) = (field(user), field(domain));
     params.password = field(if has_password { HIDDEN } else { "" });
     let _ = saved.write(u32::from(has_password));
@@ -439,4 +488,14 @@ pub fn set_sub_entry<C: Unit>(
     like.phone_number = given.phone_number;
     entry.device = device(Some(&entry.device), &like)?;
     written(book.writable()?.put(&entry))
+}
+
+/// RasDeleteSubEntry: the one line of an entry stays.
+///
+/// # Errors
+/// 5, 50, 87, 621, 624; 623: no such entry or line.
+pub fn delete_sub_entry<C: Unit>(path: Str<C>, entry: Str<C>, number: u32) -> Result<(), Failure> {
+    let book = Book::at(path)?;
+    book.own(&name(entry)?)?;
+    Err(if number == 1 { Code::NOT_SUPPORTED } else { Code::CANNOT_FIND_PHONEBOOK_ENTRY }.into())
 }

@@ -4,6 +4,7 @@ pub mod connections;
 pub mod country;
 pub mod devices;
 pub mod dial;
+pub mod dialogs;
 pub mod entries;
 pub mod errors;
 pub mod hangup;

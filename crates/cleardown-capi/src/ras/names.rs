@@ -31,7 +31,7 @@ pub fn enumerate<C: Unit>(
         let mut place = RasEntryName::zeroed();
         place.entry = field(found.entry.name.as_str());
         place.flags = if found.whose == Whose::System { ALL_USERS } else { 0 };
-        place.phonebook = field(&book.place(found).display().to_string());
+        place.phonebook = field(&book.place(found));
         place
     })
 }

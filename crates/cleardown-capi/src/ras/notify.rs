@@ -12,10 +12,11 @@ use futures_util::StreamExt;
 use crate::Failure;
 use crate::session;
 
-/// RASCN_Connection, RASCN_Disconnection; bandwidth never changes, for a link has one line.
+/// RASCN_Connection and RASCN_Disconnection. The other flags ask for what never happens here: a link has one line, and no tunnel
+/// moves.
 const CONNECTION: u32 = 1;
 const DISCONNECTION: u32 = 2;
-const KNOWN: u32 = 0xf;
+const KNOWN: u32 = 0x7f;
 /// INVALID_HANDLE_VALUE: all links.
 const ALL: usize = usize::MAX;
 /// The pause before a daemon that went away is asked again.

@@ -1,6 +1,7 @@
 //! The structures of `ras.h`. Each grew with Windows: a caller tells by `size` which version it was compiled with, and earlier
 //! versions are the beginnings of later ones.
 
+pub use super::dialogs::{RasDialDialog, RasEntryDialog, RasPhonebookDialog};
 use crate::layout::structure;
 use crate::memory::Ptr;
 
@@ -167,6 +168,12 @@ structure! {
         address_6: [u8; 16],
         prefix_6: u32,
         outage_seconds: u32,
+        initiator: [C; 257],
+        responder: [C; 257],
+        is_ims: u32,
+        initiator_kind: u32,
+        responder_kind: u32,
+        no_fragments: u32,
     }
 
     pack4
@@ -288,13 +295,16 @@ aged! {
     RasStats: [60], [60];
     RasPppIp: [24, 40, 48], [40, 72, 80];
     RasPppIpV6: [28], [28];
+    RasPhonebookDialog: [60], [60];
+    RasEntryDialog: [304], [560];
+    RasDialDialog: [48], [48];
 }
 
-const ENTRY_A: [u32; 6] = entry_sizes::<u8>();
-const ENTRY_W: [u32; 6] = entry_sizes::<u16>();
+const ENTRY_A: [u32; 7] = entry_sizes::<u8>();
+const ENTRY_W: [u32; 7] = entry_sizes::<u16>();
 
 /// The sizes of RASENTRY: each version ends where the fields of the next begin.
-const fn entry_sizes<C: crate::text::Unit>() -> [u32; 6] {
+const fn entry_sizes<C: crate::text::Unit>() -> [u32; 7] {
     use std::mem::offset_of;
     [
         offset_of!(RasEntry<C>, sub_entries) as u32,
@@ -302,6 +312,7 @@ const fn entry_sizes<C: crate::text::Unit>() -> [u32; 6] {
         offset_of!(RasEntry<C>, options_2) as u32,
         offset_of!(RasEntry<C>, dns_6) as u32,
         offset_of!(RasEntry<C>, address_6) as u32,
+        offset_of!(RasEntry<C>, initiator) as u32,
         size_of::<RasEntry<C>>() as u32,
     ]
 }

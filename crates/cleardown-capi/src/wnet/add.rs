@@ -64,6 +64,48 @@ pub fn add_3<C: Unit>(
     add_2(resource, password, user, flags)
 }
 
+/// WNetAddConnection4: as the third form, without a user. A packed credential only Windows makes, and its options too.
+///
+/// # Errors
+/// As [`add_2`]; 50: a credential or options are given.
+pub fn add_4<C: Unit>(
+    window: usize,
+    resource: Ptr<NetResource<C>>,
+    credential: Ptr<u8>,
+    _credential_size: u32,
+    flags: u32,
+    options: Ptr<u8>,
+    _options_size: u32,
+) -> Result<(), Failure> {
+    without(credential, options)?;
+    add_3(window, resource, Str::NULL, Str::NULL, flags)
+}
+
+/// WNetUseConnection4: as WNetUseConnection, without a user.
+///
+/// # Errors
+/// As [`use_connection`] and [`add_4`].
+#[expect(clippy::too_many_arguments, reason = "the function has them")]
+pub fn use_connection_4<C: Unit>(
+    window: usize,
+    resource: Ptr<NetResource<C>>,
+    credential: Ptr<u8>,
+    _credential_size: u32,
+    flags: u32,
+    options: Ptr<u8>,
+    _options_size: u32,
+    access_name: Ptr<C>,
+    size: Ptr<u32>,
+    result: Ptr<u32>,
+) -> Result<(), Failure> {
+    without(credential, options)?;
+    use_connection(window, resource, Str::NULL, Str::NULL, flags, access_name, size, result)
+}
+
+fn without(credential: Ptr<u8>, options: Ptr<u8>) -> Result<(), Failure> {
+    if credential.is_null() && options.is_null() { Ok(()) } else { Err(Code::NOT_SUPPORTED.into()) }
+}
+
 /// WNetUseConnection: also gives the name by which the connection is used.
 ///
 /// # Errors
@@ -79,7 +121,7 @@ pub fn use_connection<C: Unit>(
     size: Ptr<u32>,
     result: Ptr<u32>,
 ) -> Result<(), Failure> {
-    if !access_name.is_null() && size.is_null() {
+    if !access_name.is_null() && size.read().is_none_or(|size| size == 0) {
         return Err(Code::INVALID_PARAMETER.into());
     }
     let wish = wish_of(resource, password, user, flags)?;

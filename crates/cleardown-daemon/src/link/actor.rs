@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cleardown_core::life::link::{Action, Caller, Done, Event, Found, Link, NetworkEnd, State, Step};
 use cleardown_core::link::RasState;
 use cleardown_core::view::{Progress, RasProgress, Status};
-use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_core::{Code, Error, ErrorKind, Result};
 use cleardown_ipc::{ProgressSink, Secret};
 use cleardown_kernel::net::{self, Change, Facts, Route, Tun};
 use cleardown_worker::control::Agreed;
@@ -287,6 +287,14 @@ impl Actor {
     async fn happened(&mut self, happening: Happening) {
         match happening {
             Happening::Nothing => {}
+            Happening::Event(Event::Dial(caller)) => {
+                self.feed(Event::Dial(caller)).await;
+                // Who joins in mid-dial is told how far it has come, and with it the handle.
+                let waiter = self.waiters.get(&caller);
+                waiter
+                    .iter()
+                    .for_each(|waiter| waiter.progress.report(self.progress(self.machine.ras(), None)));
+            }
             Happening::Event(event) => self.feed(event).await,
             Happening::Reached(state) => {
                 self.feed(Event::Reached(state)).await;
@@ -294,8 +302,8 @@ impl Actor {
             }
             Happening::Agreed(agreed) => {
                 self.note_agreed(*agreed);
-                self.report_ras(RasState::ApplySettings);
                 self.feed(Event::Agreed).await;
+                self.report_ras(RasState::ApplySettings);
             }
             Happening::AgreedAnew(agreed) => {
                 self.note_agreed(*agreed);
@@ -400,18 +408,23 @@ impl Actor {
         if std::mem::replace(&mut self.reported, news) == news {
             return;
         }
+        let report = self.progress(state, failed.map(ras_code));
+        // Whoever is told of a state finds it when asking.
+        self.publish();
+        for waiter in self.waiters.values() {
+            waiter.progress.report(report.clone());
+        }
+    }
+
+    fn progress(&self, state: RasState, error: Option<Code>) -> Progress {
         let ras = RasProgress {
             handle: self.handle.spec.handle,
             state,
             at_ms: u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX),
-            error: failed.map(ras_code),
+            error,
             attempt: self.machine.attempt(),
         };
-        let report =
-            Progress { ras: Some(ras), ..Progress::stage(self.handle.spec.name(), state.to_string()) };
-        for waiter in self.waiters.values() {
-            waiter.progress.report(report.clone());
-        }
+        Progress { ras: Some(ras), ..Progress::stage(self.handle.spec.name(), state.to_string()) }
     }
 
     fn finish(self) {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cleardown_core::link::{Device, Entry, RasState};
+use cleardown_core::link::{Device, Entry};
 use cleardown_core::request::{DialRequest, Dialled};
 use cleardown_core::view::Connection;
-use cleardown_core::{Code, ErrorKind, Result};
+use cleardown_core::{ErrorKind, Result};
 use cleardown_ipc::{Caller, ProgressSink, Secret};
 
 use super::actor;
@@ -17,6 +17,9 @@ use crate::context::Context;
 
 /// How much longer than its own timeout an ending link is waited for before the same entry is dialled anew.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// PATH_MAX (limits.h).
+const LONGEST_PATH: usize = 4096;
 
 /// Dials, or takes a further reference to what is connected. Dropping the future in mid-dial hangs up.
 ///
@@ -30,36 +33,59 @@ pub(crate) async fn dial(
     progress: ProgressSink,
 ) -> Result<Connection> {
     let (entry, stored) = entry(context, caller, &request).await?;
-    let name = entry.name.clone();
-    while let Some(link) = context.registry.link(name.as_str()) {
-        if !link.is_ending() {
-            // It may begin to end in this moment: then it is waited for, and dialled anew.
-            let deadline = Instant::now() + Duration::from_secs(24 * 3600);
-            if !context.rules.may_end(caller, link.spec.owner) {
-                let what = format!("joining {name}, which another user has dialled");
-                return Err(ErrorKind::NotPermitted(what).into());
-            }
-            match link.ask(What::Dial, deadline, progress.clone()).await {
-                Ok(_) => return Ok(link.view(None, Vec::new())),
-                Err(error) if !matches!(error.kind, ErrorKind::Ending(_) | ErrorKind::NotConnected(_)) => {
-                    return Err(error);
-                }
-                Err(_) => {}
-            }
-        }
-        let patience = link.spec.plan().hang_up_timeout() + PATIENCE;
-        if tokio::time::timeout(patience, link.over()).await.is_err() {
-            return Err(ErrorKind::Ending(name.to_string()).into());
-        }
-    }
-    free_device(context, &entry)?;
-    // Before anybody's telephone rings.
-    network::permitted()?;
+    let phonebook = phonebook(context, &request)?;
+    let secret = secret.or(stored);
     // What root dials in a user's instance is that user's.
     let owner = if context.rules.system { caller.uid } else { context.rules.me };
-    let spec = LinkSpec::new(entry, owner, request.timeout_ms);
-    let link = actor::open(context, spec, secret.or(stored), progress).await?;
-    Ok(link.view(None, Vec::new()))
+    loop {
+        if let Some(link) = context.registry.link(entry.name.as_str()) {
+            match join(context, caller, &link, progress.clone()).await? {
+                true => return Ok(link.view(None, Vec::new())),
+                false => continue,
+            }
+        }
+        // Before anybody's telephone rings.
+        network::permitted()?;
+        let spec = LinkSpec::new(entry.clone(), owner, request.timeout_ms, phonebook.clone());
+        match actor::open(context, spec, secret.clone(), progress.clone()).await {
+            // Somebody else was quicker: that link is joined.
+            Err(error) if matches!(error.kind, ErrorKind::NameInUse { .. }) => {}
+            opened => return Ok(opened?.view(None, Vec::new())),
+        }
+    }
+}
+
+/// Takes a further reference to a link. False when it is ending: then it is over when this returns, and may be dialled anew.
+async fn join(context: &Context, caller: Caller, link: &LinkHandle, progress: ProgressSink) -> Result<bool> {
+    if !link.is_ending() {
+        if !context.rules.may_end(caller, link.spec.owner) {
+            let what = format!("joining {}, which another user has dialled", link.spec.name());
+            return Err(ErrorKind::NotPermitted(what).into());
+        }
+        let deadline = Instant::now() + Duration::from_secs(24 * 3600);
+        match link.ask(What::Dial, deadline, progress).await {
+            Ok(_) => return Ok(true),
+            // It began to end in this moment.
+            Err(error) if matches!(error.kind, ErrorKind::Ending(_) | ErrorKind::NotConnected(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let patience = link.spec.plan().hang_up_timeout() + PATIENCE;
+    match tokio::time::timeout(patience, link.over()).await {
+        Ok(()) => Ok(false),
+        Err(_) => Err(ErrorKind::Ending(link.spec.name()).into()),
+    }
+}
+
+/// The phone book of what is dialled: the daemon's own, or what the caller says.
+fn phonebook(context: &Context, request: &DialRequest) -> Result<Option<String>> {
+    match (&request.entry, &request.phonebook) {
+        (Dialled::Named(_), _) => Ok(context.memory.book().map(|folder| folder.display().to_string())),
+        (Dialled::Given(_), Some(path)) if path.len() > LONGEST_PATH || path.contains(char::is_control) => {
+            Err(ErrorKind::BadParameter("the phone book's path is none".into()).into())
+        }
+        (Dialled::Given(_), given) => Ok(given.clone()),
+    }
 }
 
 /// The entry with the caller's user and number in it, and the secret that is stored for it.
@@ -93,30 +119,4 @@ async fn entry(context: &Context, caller: Caller, request: &DialRequest) -> Resu
         return Err(ErrorKind::BadEntry { name: entry.name.to_string(), problems }.into());
     }
     Ok((entry, secret))
-}
-
-/// A port carries one link.
-fn free_device(context: &Context, entry: &Entry) -> Result<()> {
-    let Some(port) = port(&entry.device) else { return Ok(()) };
-    let uses = |link: &Arc<LinkHandle>| port_of(link) == Some(port);
-    let Some(other) = context.registry.links().into_iter().find(uses) else { return Ok(()) };
-    let error = ErrorKind::Link {
-        entry: entry.name.to_string(),
-        code: Code::PORT_NOT_AVAILABLE,
-        during: RasState::OpenPort,
-    };
-    Err(cleardown_core::Error::from(error).because(format!("{} uses {port}", other.spec.name())))
-}
-
-fn port(device: &Device) -> Option<&str> {
-    match device {
-        Device::Modem { port, .. } | Device::Serial { port, .. } => {
-            Some(port.strip_prefix("/dev/").unwrap_or(port))
-        }
-        _ => None,
-    }
-}
-
-fn port_of(link: &LinkHandle) -> Option<&str> {
-    port(&link.spec.entry.device)
 }

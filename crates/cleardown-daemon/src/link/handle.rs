@@ -223,6 +223,7 @@ impl LinkHandle {
             foreign: false,
             device: self.spec.entry.device.shown(),
             device_type: self.spec.entry.device.kind().to_owned(),
+            phonebook: self.spec.phonebook.clone(),
             state: shown.ras,
             error: shown.reason.as_ref().map(ras_code),
             interface: shown.interface.as_ref().map(|interface| interface.name.clone()),
@@ -232,6 +233,8 @@ impl LinkHandle {
             routes,
             bytes_in: details.map_or(0, |details| details.bytes_in),
             bytes_out: details.map_or(0, |details| details.bytes_out),
+            packets_in: details.map_or(0, |details| details.packets_in),
+            packets_out: details.map_or(0, |details| details.packets_out),
             handshake_seconds: shown.handshake_seconds,
             drives,
         }

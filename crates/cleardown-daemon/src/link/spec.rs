@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use cleardown_core::life::link::{Plan, Step};
-use cleardown_core::link::Entry;
+use cleardown_core::link::{Device, Entry, RasState};
+use cleardown_core::{Code, Error, ErrorKind};
 use cleardown_kernel::Identity;
 use cleardown_kernel::net::{Change, Interface};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ pub(crate) struct LinkSpec {
     pub(crate) entry: Entry,
     /// Who dialled it. The worker runs as this user.
     pub(crate) owner: u32,
+    /// The phone book that the entry comes from, for those who ask.
+    #[serde(default)]
+    pub(crate) phonebook: Option<String>,
     /// The caller's wish for how long one attempt may take, in milliseconds.
     #[serde(default)]
     pub(crate) timeout_ms: Option<u64>,
@@ -46,16 +50,38 @@ pub(crate) struct Record {
 
 impl LinkSpec {
     /// A link that is to be dialled for the first time.
-    pub(crate) fn new(entry: Entry, owner: u32, timeout_ms: Option<u64>) -> Self {
+    pub(crate) fn new(entry: Entry, owner: u32, timeout_ms: Option<u64>, phonebook: Option<String>) -> Self {
         let id = crate::spec::new_id();
         // The id is a number that grows with time: so no handle is used twice, whoever runs the daemon.
         let handle = u64::from_str_radix(id.trim_start_matches('c'), 16).unwrap_or_default();
-        LinkSpec { id, handle, entry, owner, timeout_ms }
+        LinkSpec { id, handle, entry, owner, phonebook, timeout_ms }
     }
 
     /// The name by which people know it.
     pub(crate) fn name(&self) -> String {
         self.entry.name.to_string()
+    }
+
+    /// The port that it needs for itself, if it needs one.
+    fn port(&self) -> Option<&str> {
+        match &self.entry.device {
+            Device::Modem { port, .. } | Device::Serial { port, .. } => {
+                Some(port.strip_prefix("/dev/").unwrap_or(port))
+            }
+            _ => None,
+        }
+    }
+
+    /// Why there cannot be this link beside that one: names are unique, and a port carries one link.
+    pub(crate) fn excluded_by(&self, other: &LinkSpec) -> Option<Error> {
+        if self.entry.name == other.entry.name {
+            let remote = other.entry.device.shown();
+            return Some(ErrorKind::NameInUse { name: other.name(), remote }.into());
+        }
+        let port = self.port().filter(|port| other.port() == Some(port))?;
+        let (entry, code) = (self.name(), Code::PORT_NOT_AVAILABLE);
+        let error = Error::from(ErrorKind::Link { entry, code, during: RasState::OpenPort });
+        Some(error.because(format!("{} uses {port}", other.name())))
     }
 
     /// What its life depends on.

@@ -201,7 +201,7 @@ async fn dial(context: &Arc<Context>, device: Device) -> Result<Connection> {
 
 async fn dial_with(context: &Arc<Context>, device: Device, progress: ProgressSink) -> Result<Connection> {
     let entry = Dialled::Given(Box::new(entry(device)));
-    let request = DialRequest { entry, user: None, number: None, timeout_ms: None };
+    let request = DialRequest { phonebook: Some("/home/eve/book".into()), ..DialRequest::of(entry) };
     link::dial(context, me(), request, None, progress).await
 }
 
@@ -275,6 +275,30 @@ fn a_link_counts_its_references_and_ends_with_a_proof() {
         assert!(report.ended[0].unproven.is_empty() && clean(&context));
         let gone = give_back().await.unwrap_err();
         assert_eq!(gone.code(), Code::NO_CONNECTION);
+    });
+}
+
+/// Nobody is told that an entry which somebody else is just dialling or ending cannot be dialled.
+#[test]
+fn many_callers_dial_and_hang_up_one_entry() {
+    in_namespace(LinkScript::default(), async |pretend, dir| {
+        let context = context(dir, pretend);
+        let caller = |context: Arc<Context>| async move {
+            for _ in 0..10 {
+                let (progress, mut reports) = ProgressSink::new();
+                let connection = dial_with(&context, unix(), progress).await.unwrap();
+                let handle = connection.link.unwrap().handle;
+                let told = std::iter::from_fn(|| reports.try_recv().ok()).filter_map(|report| report.ras);
+                assert!(told.last().is_none_or(|last| last.handle == handle));
+                let given_back = link::hang_up(&context, me(), hang_up(handle), ProgressSink::none());
+                assert_eq!(given_back.await.unwrap().refused, []);
+            }
+        };
+        let callers: Vec<_> = (0..8).map(|_| tokio::spawn(caller(context.clone()))).collect();
+        for caller in callers {
+            caller.await.unwrap();
+        }
+        assert!(clean(&context));
     });
 }
 

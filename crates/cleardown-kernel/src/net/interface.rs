@@ -61,6 +61,10 @@ pub struct Details {
     pub bytes_in: u64,
     /// Octets that went into it.
     pub bytes_out: u64,
+    /// Packets that came out of it.
+    pub packets_in: u64,
+    /// Packets that went into it.
+    pub packets_out: u64,
 }
 
 /// An address of an interface.
@@ -224,7 +228,8 @@ fn parse(message: &Message<'_>) -> Option<Details> {
     let attributes = message.attributes(LINK);
     let info = Attributes::of(attributes.get(IFLA_LINKINFO).unwrap_or_default());
     let kind = info.text(IFLA_INFO_KIND);
-    let (bytes_in, bytes_out) = counters(attributes.get(IFLA_STATS64).unwrap_or_default());
+    let [packets_in, packets_out, bytes_in, bytes_out] =
+        counters(attributes.get(IFLA_STATS64).unwrap_or_default());
     Some(Details {
         interface: Interface { index: message.u32_at(4), name: attributes.text(IFLA_IFNAME)? },
         is_tap: kind.as_deref() == Some("tun") && is_tap(info.get(IFLA_INFO_DATA).unwrap_or_default()),
@@ -234,6 +239,8 @@ fn parse(message: &Message<'_>) -> Option<Details> {
         mtu: attributes.u32(IFLA_MTU).unwrap_or_default(),
         bytes_in,
         bytes_out,
+        packets_in,
+        packets_out,
     })
 }
 
@@ -244,13 +251,13 @@ fn is_tap(data: &[u8]) -> bool {
     Attributes::of(data).get(IFLA_TUN_TYPE).and_then(|kind| kind.first()) == Some(&IFF_TAP)
 }
 
-/// The third and fourth number of `struct rtnl_link_stats64`.
-fn counters(stats: &[u8]) -> (u64, u64) {
+/// The first four numbers of `struct rtnl_link_stats64`: packets, then octets, each received and sent.
+fn counters(stats: &[u8]) -> [u64; 4] {
     let number = |at: usize| {
         let bytes = stats.get(at * 8..at * 8 + 8).and_then(|bytes| bytes.try_into().ok());
         bytes.map(u64::from_ne_bytes).unwrap_or_default()
     };
-    (number(2), number(3))
+    [0, 1, 2, 3].map(number)
 }
 
 /// For IPv4 the kernel tells the local and the peer's address; for IPv6 without a peer only `IFA_ADDRESS`.

@@ -49,6 +49,7 @@ fn packets_come_out_of_the_descriptor_and_are_counted() {
         let seen = all.iter().find(|details| details.interface == *tun.interface()).unwrap();
         assert_eq!((seen.bytes_in, seen.mtu, seen.is_up), (length as u64, 1400, true));
         assert!(seen.bytes_out >= length as u64);
+        assert!(seen.packets_in >= 1 && seen.packets_out >= 1);
         assert_eq!(seen.kind.as_deref(), Some("tun"));
         let index = tun.interface().index;
         let mut ours: Vec<_> =

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use cleardown_tests::{is_mounted, needs_root};
+use cleardown_tests::{eventually, is_mounted, needs_root};
 
 use crate::kit::{C, How, SANITIZED, Stage, UNICODE, compile, example, project};
 
@@ -26,6 +26,13 @@ fn a_drive_is_cancelled_with_each_outcome() {
     assert_eq!(fs::read(stage.server.folder().join("kept.txt")).unwrap(), b"kept\n");
     stage.run(&cancel, &["z:", "forget"]).exits(0);
     assert_eq!(stage.remembered(), [""; 0]);
+
+    let at = stage.connect("x:", false);
+    let inside = stage.machine.script(&format!("cd '{}' && touch here && exec sleep 1000", at.display()));
+    eventually("a process works there", || stage.server.folder().join("here").is_file());
+    stage.run(&cancel, &["x:"]).exits(1).says("x: is in use and stays").says("error 2404");
+    drop(inside);
+    stage.run(&cancel, &["x:"]).exits(0);
 
     let at = stage.connect("y:", false);
     let holding = stage.hold(&at.join("open.txt"));
@@ -51,6 +58,21 @@ fn a_failure_says_provider_number_and_words() {
     stage.run(&connect, &["z:", "nonsense", "eve"]).exits(1).says("error 67");
     stage.server.kill();
     stage.run(&connect, &["z:", &remote, "eve"]).exits(1).says("error 1225").says("refused the connection");
+}
+
+#[test]
+fn no_letter_is_free_when_all_are_remembered() {
+    needs_root!();
+    let stage = Stage::new();
+    let remote = stage.remote();
+    stage.machine.folder("config/drives");
+    for letter in 'c'..='z' {
+        let drive = format!("name = \"{letter}:\"\nremote = \"//fs1/{letter}\"\n");
+        stage.machine.file(&format!("config/drives/{letter}.toml"), drive);
+    }
+    stage.run(&example("net_use.c"), &["*", &remote, "eve"]).exits(2).says("error 259");
+    // A name that is remembered for another place is not taken either.
+    stage.run(&example("connect_drive.c"), &["z:", &remote, "eve"]).exits(1).says("error 1202");
 }
 
 #[test]

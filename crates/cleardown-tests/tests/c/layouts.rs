@@ -10,7 +10,7 @@ use cleardown_tests::needs_root;
 use crate::kit::{C, How, UNICODE, compile, prefix, project};
 
 /// The versions of Windows (WINVER) at which a structure grew.
-const VERSIONS: [u32; 8] = [0x3ff, 0x400, 0x401, 0x500, 0x501, 0x600, 0x601, 0x602];
+const VERSIONS: [u32; 9] = [0x3ff, 0x400, 0x401, 0x500, 0x501, 0x600, 0x601, 0x602, 0xa00];
 
 type Layout = Vec<(&'static str, usize)>;
 
@@ -37,6 +37,9 @@ fn ours<U: cleardown_capi::Unit>() -> Vec<(&'static str, Layout)> {
         ("RASPPPIP", RasPppIp::<U>::layout()),
         ("RASPPPIPV6", RasPppIpV6::<U>::layout()),
         ("RAS_PROJECTION_INFO", RasProjection::<U>::layout()),
+        ("RASPBDLG", RasPhonebookDialog::<U>::layout()),
+        ("RASENTRYDLG", RasEntryDialog::<U>::layout()),
+        ("RASDIALDLG", RasDialDialog::<U>::layout()),
     ]
 }
 
@@ -74,7 +77,8 @@ fn every_version_of_a_structure_is_accepted() {
 }
 
 fn sizes<U: cleardown_capi::Unit>(how: How) {
-    let accepted = [
+    let both = |ansi: &'static [u32], wide: &'static [u32]| if size_of::<U>() == 1 { ansi } else { wide };
+    let accepted: &[(&str, &[u32])] = &[
         ("RASCONN", RasConn::<U>::SIZES),
         ("RASCONNSTATUS", RasConnStatus::<U>::SIZES),
         ("RASENTRYNAME", RasEntryName::<U>::SIZES),
@@ -87,6 +91,24 @@ fn sizes<U: cleardown_capi::Unit>(how: How) {
         ("RAS_STATS", RasStats::<U>::SIZES),
         ("RASPPPIP", RasPppIp::<U>::SIZES),
         ("RASPPPIPV6", RasPppIpV6::<U>::SIZES),
+        ("RASPBDLG", RasPhonebookDialog::<U>::SIZES),
+        ("RASENTRYDLG", RasEntryDialog::<U>::SIZES),
+        ("RASDIALDLG", RasDialDialog::<U>::SIZES),
+        // Nothing is done with these: they have the documented sizes.
+        ("RASAMB", both(&[28], &[44])),
+        ("RASPPPNBF", both(&[48], &[84])),
+        ("RASPPPIPX", both(&[32], &[52])),
+        ("RASSLIP", both(&[24], &[40])),
+        ("RASPPPLCP", both(&[8, 1080], &[8, 2104])),
+        ("RASPPPCCP", &[24]),
+        ("RASADPARAMS", &[24]),
+        ("RASAUTODIALENTRY", both(&[272], &[528])),
+        ("RASEAPUSERIDENTITY", both(&[268], &[524])),
+        ("RASUPDATECONN", &[56]),
+        ("RASNAPSTATE", &[20]),
+        ("RASCOMMSETTINGS", &[8]),
+        ("RASCUSTOMSCRIPTEXTENSIONS", &[12]),
+        ("RASNOUSER", both(&[544], &[1072])),
     ];
     let source = project("crates/cleardown-tests/tests/c/programs/sizes.c");
     let mut seen: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
@@ -98,7 +120,7 @@ fn sizes<U: cleardown_capi::Unit>(how: How) {
         }
     }
     for (name, sizes) in accepted {
-        assert_eq!(seen[name].iter().copied().collect::<Vec<_>>(), sizes, "{name} {how:?}");
+        assert_eq!(seen[*name].iter().copied().collect::<Vec<_>>(), *sizes, "{name} {how:?}");
     }
 }
 
@@ -111,11 +133,17 @@ fn headers_are_right_for_32_bits_too() {
         ("RASCONN", &[268, 412, 676, 692, 704, 720]),
         ("RASDIALPARAMS", &[1052, 1060, 1064, 1068]),
         ("RASPPPIP", &[24, 40, 48]),
+        ("RASENTRYDLG", &[292]),
+        ("RASNOUSER", &[544]),
+        ("RASPPPLCP", &[8, 1080]),
     ];
     let wide: &[(&str, &[u32])] = &[
         ("RASCONN", &[524, 816, 1340, 1356, 1368, 1384]),
         ("RASDIALPARAMS", &[2096, 2104, 2108, 2112]),
         ("RASPPPIP", &[40, 72, 80]),
+        ("RASENTRYDLG", &[548]),
+        ("RASNOUSER", &[1072]),
+        ("RASPPPLCP", &[8, 2104]),
     ];
     let both: &[(&str, &[u32])] = &[
         ("RASDIALEXTENSIONS", &[16, 28, 40]),
@@ -128,6 +156,11 @@ fn headers_are_right_for_32_bits_too() {
         ("NETCONNECTINFOSTRUCT", &[20]),
         ("CONNECTDLGSTRUCT", &[20]),
         ("DISCDLGSTRUCT", &[20]),
+        ("RASPBDLG", &[40]),
+        ("RASDIALDLG", &[36]),
+        ("RASADPARAMS", &[20]),
+        ("RASUPDATECONN", &[56]),
+        ("RASCUSTOMSCRIPTEXTENSIONS", &[8]),
     ];
     same_in_32_bits::<u8>("", ansi, both);
     same_in_32_bits::<u16>("-fshort-wchar -DUNICODE", wide, both);

@@ -56,6 +56,17 @@ fn dials_references_and_hang_ups_keep_the_rules() {
     }
 }
 
+/// Dials that join a link, dials that meet its end, and hang-ups in mid-dial, all at the same time.
+#[test]
+fn many_threads_dial_and_hang_up_one_entry() {
+    needs_root!();
+    let office = Office::open();
+    let program = compile(&project("crates/cleardown-tests/tests/c/programs/storm.c"), C);
+    let answer = office.run(&program, &["First", "6"]);
+    assert_eq!(answer.code, 0, "{answer}");
+    assert_eq!((office.links(), office.interfaces()), (Vec::new(), Vec::new()));
+}
+
 /// An ordinary user dials through the system's daemon, if he is in the group; the rules are the same for him.
 #[test]
 fn an_ordinary_user_dials_by_the_same_rules() {

@@ -82,5 +82,7 @@ fn net_view_shows_what_a_server_offers() {
     assert!(!shown.out.contains('$'), "{shown}");
     let all = stage.machine.run(&["net", "view", &server, "/all"]).ok();
     all.says("secret$").says("IPC$").says("IPC");
+    stage.machine.run(&["net", "view"]).ok().says(&format!("{server:<23}connected\n"));
+    stage.machine.run(&["end", "z:"]).ok();
     stage.machine.run(&["net", "view"]).exits(2).says("System error 6118 has occurred.");
 }

@@ -11,10 +11,10 @@ use cleardown_tests::needs_root;
 use crate::kit::{prefix, project};
 
 /// The libraries, their headers and their functions.
-pub(crate) fn libraries() -> Vec<(&'static str, &'static str, Vec<Function>)> {
+pub(crate) fn libraries() -> Vec<(&'static str, &'static [&'static str], Vec<Function>)> {
     vec![
-        ("libmpr.so", "winnetwk.h", cleardown_capi::mpr!(list)),
-        ("librasapi32.so", "ras.h", cleardown_capi::rasapi32!(list)),
+        ("libmpr.so", &["winnetwk.h"], cleardown_capi::mpr!(list)),
+        ("librasapi32.so", &["ras.h", "rasdlg.h"], cleardown_capi::rasapi32!(list)),
     ]
 }
 
@@ -31,10 +31,11 @@ pub(crate) fn forms(function: &Function) -> &'static [&'static str] {
 #[test]
 fn the_documentation_has_the_table_of_functions() {
     let mut table = String::new();
-    for (library, header, functions) in libraries() {
+    for (library, headers, functions) in libraries() {
+        let headers = headers.join(", ");
         let _ = writeln!(
             table,
-            "\n### {library} ({header})\n\n| function | support | what differs |\n|---|---|---|"
+            "\n### {library} ({headers})\n\n| function | support | what differs |\n|---|---|---|"
         );
         let mut functions = functions;
         functions.sort_by_key(|f| f.name);
@@ -73,9 +74,10 @@ fn libraries_export_their_functions_and_nothing_else() {
 
 #[test]
 fn headers_declare_every_function_with_its_parameters() {
-    for (_, header, functions) in libraries() {
-        let path = project("crates/cleardown-capi/include/cleardown").join(header);
-        let text = fs::read_to_string(path).unwrap();
+    for (_, headers, functions) in libraries() {
+        let folder = project("crates/cleardown-capi/include/cleardown");
+        let text: String =
+            headers.iter().map(|name| fs::read_to_string(folder.join(name)).unwrap()).collect();
         let mut declared = BTreeSet::new();
         for line in text.lines().filter(|line| line.contains(" WINAPI ") && line.ends_with(");")) {
             let (head, parameters) = line.split_once('(').unwrap();
@@ -84,11 +86,12 @@ fn headers_declare_every_function_with_its_parameters() {
             let function = functions.iter().find(|f| {
                 if f.both { name.strip_suffix(['A', 'W']) == Some(f.name) } else { name == f.name }
             });
-            let function = function.unwrap_or_else(|| panic!("{name} is declared in {header} and not there"));
+            let function =
+                function.unwrap_or_else(|| panic!("{name} is declared in {headers:?} and not there"));
             assert_eq!(count, function.parameters.len(), "{name}");
             declared.insert(name.to_owned());
         }
-        assert_eq!(declared, names(&functions), "{header}");
+        assert_eq!(declared, names(&functions), "{headers:?}");
     }
 }
 

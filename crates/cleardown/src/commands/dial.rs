@@ -83,15 +83,15 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    /// The dial of `found`, an entry that is the user's own to send, or the daemon's to look up.
+    /// The dial of what was looked up, as this user.
     pub(crate) async fn new(
-        found: Dialled,
+        found: DialRequest,
         entry: &Entry,
         user: Option<String>,
         given: Option<Secret>,
     ) -> Result<Wish> {
         let client = connect::links().await?;
-        let request = DialRequest { entry: found, user: user.clone(), number: None, timeout_ms: None };
+        let request = DialRequest { user: user.clone(), ..found };
         let ppp = !matches!(entry.device, Device::WireGuard { .. });
         let known = given.is_some();
         let secret = match given {
@@ -118,14 +118,16 @@ impl Wish {
 
 /// The entry in the phone books, and how a daemon gets at it: root's daemon has the same book, and an ordinary user's
 /// entry is sent to the system's.
-pub(crate) fn look_up(name: &EntryName) -> Result<(Dialled, Entry)> {
-    let found = PhoneBooks::of_process()?.find(name)?;
+pub(crate) fn look_up(name: &EntryName) -> Result<(DialRequest, Entry)> {
+    let books = PhoneBooks::of_process()?;
+    let found = books.find(name)?;
     check(&found.entry)?;
     let dialled = match found.whose {
         Whose::System => Dialled::Named(found.entry.name.clone()),
         Whose::User => Dialled::Given(Box::new(found.entry.clone())),
     };
-    Ok((dialled, found.entry))
+    let phonebook = Some(books.folder(found.whose).display().to_string());
+    Ok((DialRequest { phonebook, ..DialRequest::of(dialled) }, found.entry))
 }
 
 fn check(entry: &Entry) -> Result<()> {
@@ -161,7 +163,7 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<u8> {
         (Some(name), ..) => look_up(name)?,
         (None, Some(number), Some(device)) => {
             let entry = by_number(number, device)?;
-            (Dialled::Given(Box::new(entry.clone())), entry)
+            (DialRequest::of(Dialled::Given(Box::new(entry.clone()))), entry)
         }
         _ => return Err(ErrorKind::BadParameter("name an entry, or a number and a device".into()).into()),
     };

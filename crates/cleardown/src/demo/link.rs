@@ -182,7 +182,7 @@ pub(crate) async fn call(ui: &mut Ui) -> Result<u8> {
     std::io::stdin().read_line(&mut line).map_err(|e| Error::os("reading the password", &e))?;
     let secret = Secret::new(line.trim_end().to_owned());
     let name: EntryName = "office".parse()?;
-    let request = DialRequest { entry: Dialled::Named(name), user: None, number: None, timeout_ms: None };
+    let request = DialRequest::of(Dialled::Named(name));
     let client = connect::own().await?;
     let mut meter = DialMeter::new(ui);
     let connection = client.dial(&request, Some(secret), |step| meter.show(&step)).await?;

@@ -50,7 +50,7 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> u8 {
         Net::HelpMsg(code) => Ok(help_message(code, ui)),
         Net::Use(what) => use_command(what, ui).await,
         Net::View { server, all } => view::run(&server, all, ui).await,
-        Net::Servers => Ok(no_servers(ui)),
+        Net::Servers => view::servers(ui).await,
     };
     outcome.unwrap_or_else(|error| fail(&error, ui))
 }
@@ -63,13 +63,6 @@ async fn use_command(what: Use, ui: &mut Ui) -> Result<u8> {
         Use::Delete { name, yes } => use_delete::one(&name, yes, ui).await,
         Use::DeleteAll { yes } => use_delete::all(yes, ui).await,
     }
-}
-
-/// Nobody keeps a list of servers. Windows, since it has no SMB 1, says so too.
-fn no_servers(ui: &mut Ui) -> u8 {
-    let text = texts::system(texts::NO_BROWSER).unwrap_or_default();
-    ui.note(format!("System error {} has occurred.\n\n{text}\n", texts::NO_BROWSER));
-    FAILED
 }
 
 fn help_message(code: u32, ui: &mut Ui) -> u8 {

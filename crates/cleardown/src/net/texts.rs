@@ -13,7 +13,7 @@ NET USE
 
 NET USE {devicename | \\computername\sharename | *} /DELETE [/YES | /NO]
 
-NET VIEW \\computername [/ALL]
+NET VIEW [\\computername [/ALL]]
 
 NET HELPMSG message#
 ";

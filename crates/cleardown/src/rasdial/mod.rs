@@ -10,7 +10,7 @@ use std::path::Path;
 
 use cleardown_client::Client;
 use cleardown_core::link::{Entry, EntryName, RasState};
-use cleardown_core::request::{Dialled, EndRequest, Which};
+use cleardown_core::request::{DialRequest, Dialled, EndRequest, Which};
 use cleardown_core::view::{Connection, Kind, Progress, Status};
 use cleardown_core::{Code, Error, ErrorKind, Result, ras};
 
@@ -161,7 +161,7 @@ fn spoken(step: &Progress) -> Option<&'static str> {
 }
 
 /// An entry of a phone book that Windows wrote.
-fn in_file(path: &Path, name: &EntryName) -> Result<(Dialled, Entry)> {
+fn in_file(path: &Path, name: &EntryName) -> Result<(DialRequest, Entry)> {
     let found = import::read(path, import::Format::Rasphone, None)?;
     let imported = found.entries.into_iter().find(|imported| imported.entry.name == *name);
     if let (None, Some(skipped)) =
@@ -170,7 +170,9 @@ fn in_file(path: &Path, name: &EntryName) -> Result<(Dialled, Entry)> {
         return Err(ErrorKind::NotSupported(format!("{name}: {}; dialling it", skipped.why)).into());
     }
     let entry = imported.ok_or_else(|| Error::from(ErrorKind::NoSuchEntry(name.to_string())))?.entry;
-    Ok((Dialled::Given(Box::new(entry.clone())), entry))
+    let phonebook = std::path::absolute(path).ok().map(|path| path.display().to_string());
+    let request = DialRequest::of(Dialled::Given(Box::new(entry.clone())));
+    Ok((DialRequest { phonebook, ..request }, entry))
 }
 
 /// Ends a link, or all of them, whatever the references: `rasdial` in Windows keeps none from one run to the next.

@@ -390,7 +390,9 @@ impl Link {
         let before = self.openers.len();
         self.openers.retain(|w| w.caller != caller);
         if self.openers.len() < before && !self.state.is_ending() {
-            self.references = self.references.saturating_sub(1);
+            // It may have given its reference back already: a hang-up in mid-dial does not say whose dial it is about.
+            let dialling = u32::try_from(self.openers.len()).unwrap_or(u32::MAX);
+            self.references = self.references.min(dialling);
             if self.references == 0 {
                 self.fail(ErrorKind::Cancelled.into(), now, out);
             }

@@ -149,6 +149,19 @@ fn who_gives_up_in_mid_dial_hangs_up() {
 }
 
 #[test]
+fn who_hangs_up_in_mid_dial_and_leaves_gives_one_reference_back() {
+    let mut link = dialling(0);
+    let two = Caller(2);
+    assert_eq!(link.handle(Event::Dial(two), s(1)), []);
+    let actions = link.handle(Event::HangUp { caller: ENDER, deadline: s(9) }, s(2));
+    assert_eq!(actions, [Action::Report(ENDER, Ok(Done::Released(1)))]);
+    assert_eq!(link.handle(Event::CallerGone(OPENER), s(2)), []);
+    assert_eq!((link.references(), link.state()), (1, State::Opening(Opening::Dialling)));
+    link.handle(Event::CallerGone(two), s(3));
+    assert!(link.state().is_ending());
+}
+
+#[test]
 fn what_a_killed_worker_left_is_brought_to_rest_by_a_new_one() {
     let mut link = connected();
     let actions = link.handle(Event::WorkerExited, s(2));

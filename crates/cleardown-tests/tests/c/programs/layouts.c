@@ -1,7 +1,10 @@
+/* The newest version of each. */
+#define _WIN32_WINNT 0x0A00
 /* Prints for each structure where its fields are, in the order of the documentation, and its size. */
 #include <windows.h>
 #include <winnetwk.h>
 #include <ras.h>
+#include <rasdlg.h>
 
 #define BEGIN(type) printf(#type); { typedef type T;
 #define F(field) printf(" %zu", offsetof(T, field));
@@ -55,6 +58,7 @@ int main(void)
     F(guidId) F(szCustomDialDll) F(dwVpnStrategy) F(dwfOptions2) F(dwfOptions3) F(szDnsSuffix) F(dwTcpWindowSize)
     F(szPrerequisitePbk) F(szPrerequisiteEntry) F(dwRedialCount) F(dwRedialPause) F(ipv6addrDns) F(ipv6addrDnsAlt)
     F(dwIPv4InterfaceMetric) F(dwIPv6InterfaceMetric) F(ipv6addr) F(dwIPv6PrefixLength) F(dwNetworkOutageTime)
+    F(szIDi) F(szIDr) F(fIsImsConfig) F(IdiType) F(IdrType) F(fDisableIKEv2Fragmentation)
     END
     BEGIN(RASSUBENTRY)
     F(dwSize) F(dwfFlags) F(szDeviceType) F(szDeviceName) F(szLocalPhoneNumber) F(dwAlternateOffset)
@@ -77,6 +81,15 @@ int main(void)
     F(version) F(type) F(ppp.dwIPv4NegotiationError) F(ppp.ipv4Address) F(ppp.ipv4ServerAddress) F(ppp.dwIPv4Options)
     F(ppp.dwIPv4ServerOptions) F(ppp.dwIPv6NegotiationError) F(ppp.bInterfaceIdentifier)
     F(ppp.bServerInterfaceIdentifier) F(ppp.fBundled)
+    END
+    BEGIN(RASPBDLG)
+    F(dwSize) F(hwndOwner) F(dwFlags) F(xDlg) F(yDlg) F(dwCallbackId) F(pCallback) F(dwError) F(reserved)
+    END
+    BEGIN(RASENTRYDLG)
+    F(dwSize) F(hwndOwner) F(dwFlags) F(xDlg) F(yDlg) F(szEntry) F(dwError) F(reserved)
+    END
+    BEGIN(RASDIALDLG)
+    F(dwSize) F(hwndOwner) F(dwFlags) F(xDlg) F(yDlg) F(dwSubEntry) F(dwError) F(reserved)
     END
     return 0;
 }

@@ -3,6 +3,7 @@
 #include <ras.h>
 #include <raserror.h>
 #include <strsafe.h>
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,6 +99,47 @@ static void start(void)
     ResetEvent(over);
 }
 
+/* Where a link in the list comes from, and whose it is; the same in both encodings. */
+static void listed(const RASCONNA *link)
+{
+    static const GUID none;
+    static const DWORD sizes[] = {272, 416, 680, 696, 708, 724};
+    RASCONNA every[2];
+    RASCONNW wide[2];
+    RASENTRYA entry;
+    WCHAR book[MAX_PATH];
+    DWORD size = sizeof entry, count = 0, i;
+
+    HOLDS(strcmp(link->szDeviceType, RASDT_Vpn) == 0 && strstr(link->szDeviceName, ".sock") && link->dwSubEntry == 1);
+    HOLDS(RASCF_IsOwner(link->dwFlags) && !(link->dwFlags & RASCF_AllUsers) == (geteuid() != 0));
+    HOLDS(link->szPhonebook[0] == '/' && memcmp(&link->guidCorrelationId, &none, sizeof none) != 0);
+    entry.dwSize = sizeof entry;
+    CALL(0, RasGetEntryPropertiesA(link->szPhonebook, link->szEntryName, &entry, &size, NULL, NULL));
+    HOLDS(memcmp(&entry.guidId, &link->guidEntry, sizeof none) == 0 && memcmp(&entry.guidId, &none, sizeof none) != 0);
+
+    for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        every[0].dwSize = sizes[i];
+        size = sizeof every;
+        CALL(0, RasEnumConnectionsA(every, &size, &count));
+        HOLDS(count == 1 && size == sizes[i] && every[0].dwSize == sizes[i] && every[0].hrasconn == link->hrasconn);
+    }
+    every[0].dwSize = sizeof every[0];
+    size = sizeof every[0] - 1;
+    count = 99;
+    CALL(ERROR_BUFFER_TOO_SMALL, RasEnumConnectionsA(every, &size, &count));
+    HOLDS(count == 1 && size == sizeof every[0]);
+    size = 0;
+    CALL(ERROR_BUFFER_TOO_SMALL, RasEnumConnectionsA(NULL, &size, &count));
+    HOLDS(count == 1 && size == sizeof every[0]);
+
+    wide[0].dwSize = sizeof wide[0];
+    size = sizeof wide;
+    CALL(0, RasEnumConnectionsW(wide, &size, &count));
+    MultiByteToWideChar(CP_UTF8, 0, link->szPhonebook, -1, book, MAX_PATH);
+    HOLDS(count == 1 && lstrcmpW(wide[0].szPhonebook, book) == 0 && wide[0].hrasconn == link->hrasconn);
+    HOLDS(wide[0].dwFlags == link->dwFlags && memcmp(&wide[0].guidEntry, &link->guidEntry, sizeof none) == 0);
+}
+
 static void synchronous(void)
 {
     HRASCONN link = NULL, again = NULL, line = NULL;
@@ -115,9 +157,12 @@ static void synchronous(void)
     HOLDS(link != NULL);
     HOLDS(WaitForSingleObject(changed, 20000) == WAIT_OBJECT_0);
     HOLDS(count_links(&first) == 1 && first.hrasconn == link && strcmp(first.szEntryName, params.szEntryName) == 0);
+    listed(&first);
     status.dwSize = sizeof status;
     CALL(0, RasGetConnectStatusA(link, &status));
-    HOLDS(status.rasconnstate == RASCS_Connected && status.dwError == 0);
+    HOLDS(status.rasconnstate == RASCS_Connected && status.dwError == 0 && status.rasconnsubstate == RASCSS_None);
+    HOLDS(strcmp(status.szDeviceType, RASDT_Vpn) == 0 && strstr(status.szDeviceName, ".sock") && status.szPhoneNumber[0]);
+    HOLDS(status.remoteEndPoint.dwType == RASTUNNELENDPOINT_UNKNOWN);
     CALL(0, RasGetSubEntryHandleA(link, 1, &line));
     HOLDS(line == link);
     CALL(ERROR_NO_CONNECTION, RasGetSubEntryHandleA(link, 2, &line));
@@ -135,7 +180,7 @@ static void synchronous(void)
     both.version = RASAPIVERSION_601;
     CALL(0, RasGetProjectionInfoEx(link, &both, &size));
     HOLDS(both.type == PROJECTION_INFO_TYPE_PPP && both.ppp.dwIPv4NegotiationError == 0);
-    sprintf(text, "%d.%d.%d.%d", both.ppp.ipv4Address.a, both.ppp.ipv4Address.b, both.ppp.ipv4Address.c, both.ppp.ipv4Address.d);
+    inet_ntop(AF_INET, &both.ppp.ipv4Address, text, sizeof text);
     HOLDS(strcmp(text, ip.szIpAddress) == 0);
     CALL(ERROR_INVALID_PARAMETER, RasGetProjectionInfoEx(link, &both, NULL));
     stats.dwSize = sizeof stats;

@@ -2,6 +2,7 @@
 #include <Windows.h>
 #include <Ras.h>
 #include <RasError.h>
+#include <RasDlg.h>
 #include <strsafe.h>
 #include "rules.h"
 
@@ -69,6 +70,7 @@ static void connections(void)
     event = CreateEvent(NULL, FALSE, FALSE, NULL);
     CALL(ERROR_INVALID_PARAMETER, RasConnectionNotification((HRASCONN)INVALID_HANDLE_VALUE, event, 0x100));
     CALL(0, RasConnectionNotification((HRASCONN)INVALID_HANDLE_VALUE, event, RASCN_Connection | RASCN_Disconnection));
+    CALL(0, RasConnectionNotification((HRASCONN)INVALID_HANDLE_VALUE, event, RASCN_Dormant | RASCN_ReConnection));
     HOLDS(WaitForSingleObject(event, 0) == WAIT_TIMEOUT);
     CloseHandle(event);
 }
@@ -100,6 +102,13 @@ static void entries(void)
     entry.dwSize = sizeof entry;
     CALL(0, RasGetEntryProperties(NULL, NULL, &entry, &size, NULL, NULL));
     HOLDS(entry.dwFramingProtocol == RASFP_Ppp && lstrcmp(entry.szDeviceType, RASDT_Modem) == 0);
+    HOLDS(entry.dwSubEntries == 1 && entry.dwDialMode == RASEDM_DialAll && entry.dwIdleDisconnectSeconds == RASIDS_Disabled);
+#if WINVER >= 0x601
+    entry.dwfOptions2 = RASEO2_IPv6SpecificNameServers | RASEO2_IPv4ExplicitMetric;
+    entry.dwIPv4InterfaceMetric = 77;
+    entry.ipv6addrDns.s6_addr[0] = 0xfd;
+    entry.ipv6addrDns.s6_addr[15] = 9;
+#endif
     StringCchCopy(entry.szDeviceName, RAS_MaxDeviceName + 1, TEXT("/dev/ttyS7"));
     StringCchCopy(entry.szLocalPhoneNumber, RAS_MaxPhoneNumber + 1, TEXT("555-1234"));
     entry.dwfOptions = RASEO_RemoteDefaultGateway | RASEO_SpecificNameServers;
@@ -119,10 +128,19 @@ static void entries(void)
     HOLDS(lstrcmp(entry.szLocalPhoneNumber, TEXT("555-1234")) == 0);
     HOLDS(entry.dwfOptions == (RASEO_RemoteDefaultGateway | RASEO_SpecificNameServers));
     HOLDS(entry.ipaddrDns.a == 192 && entry.ipaddrDns.d == 9 && entry.dwIdleDisconnectSeconds == 600);
+#if WINVER >= 0x601
+    HOLDS(entry.dwfOptions2 == (RASEO2_IPv6SpecificNameServers | RASEO2_IPv4ExplicitMetric | RASEO2_IPv6ExplicitMetric |
+                                RASEO2_IPv6RemoteDefaultGateway));
+    HOLDS(entry.dwIPv4InterfaceMetric == 77 && entry.ipv6addrDns.s6_addr[0] == 0xfd && entry.ipv6addrDns.s6_addr[15] == 9);
+    HOLDS(entry.dwType == RASET_Phone && entry.dwVpnStrategy == VS_Default && entry.guidId.Data1 != 0);
+#endif
     line.dwSize = size = sizeof line;
     CALL(0, RasGetSubEntryProperties(NULL, kept, 1, &line, &size, NULL, NULL));
     HOLDS(lstrcmp(line.szDeviceName, TEXT("/dev/ttyS7")) == 0);
     CALL(ERROR_CANNOT_FIND_PHONEBOOK_ENTRY, RasGetSubEntryProperties(NULL, kept, 2, &line, &size, NULL, NULL));
+    CALL(ERROR_NOT_SUPPORTED, RasDeleteSubEntry(NULL, kept, 1));
+    CALL(ERROR_CANNOT_FIND_PHONEBOOK_ENTRY, RasDeleteSubEntry(NULL, kept, 2));
+    CALL(ERROR_CANNOT_FIND_PHONEBOOK_ENTRY, RasDeleteSubEntry(NULL, other, 1));
 
     size = sizeof names;
     names[0].dwSize = sizeof names[0];
@@ -150,7 +168,10 @@ static void books(void)
     CALL(0, RasEnumEntries(NULL, windows, names, &size, &count));
     HOLDS(count == 1 && lstrcmp(names[0].szEntryName, TEXT("Line out")) == 0);
 #if WINVER >= 0x500
-    HOLDS(lstrcmp(names[0].szPhonebookPath, windows) == 0);
+    /* The path leads there from everywhere. */
+    HOLDS(names[0].szPhonebookPath[0] == '/');
+    HOLDS(lstrcmp(names[0].szPhonebookPath + lstrlen(names[0].szPhonebookPath) - lstrlen(windows), windows) == 0);
+    CALL(0, RasValidateEntryName(names[0].szPhonebookPath, kept));
 #endif
     CALL(ERROR_ALREADY_EXISTS, RasValidateEntryName(windows, TEXT("line OUT")));
     CALL(0, RasValidateEntryName(windows, kept));
@@ -264,6 +285,29 @@ static void devices(void)
     CALL(ERROR_INVALID_SIZE, RasGetCountryInfo(country, &size));
 }
 
+/* No window is ever opened, and nothing needs extensible authentication. */
+static void windows(void)
+{
+    RASDIALDLG dial;
+    RASENTRYDLG entry;
+    RASPBDLG book;
+    RASEAPUSERIDENTITY *identity = (RASEAPUSERIDENTITY *)&dial;
+
+    memset(&dial, 0, sizeof dial);
+    memset(&entry, 0, sizeof entry);
+    memset(&book, 0, sizeof book);
+    dial.dwSize = sizeof dial;
+    entry.dwSize = sizeof entry;
+    book.dwSize = sizeof book;
+    HOLDS(!RasDialDlg(NULL, kept, NULL, &dial) && dial.dwError == ERROR_NOT_SUPPORTED);
+    HOLDS(!RasEntryDlg(NULL, kept, &entry) && entry.dwError == ERROR_NOT_SUPPORTED);
+    HOLDS(!RasPhonebookDlg(NULL, kept, &book) && book.dwError == ERROR_NOT_SUPPORTED);
+    HOLDS(!RasDialDlg(NULL, kept, NULL, NULL));
+    CALL(ERROR_INVALID_FUNCTION_FOR_ENTRY, RasGetEapUserIdentity(NULL, kept, RASEAPF_NonInteractive, NULL, &identity));
+    HOLDS(identity == NULL);
+    RasFreeEapUserIdentity(identity);
+}
+
 static void dialling(void)
 {
     RASDIALPARAMS params;
@@ -293,6 +337,7 @@ int main(void)
     books();
     credentials();
     devices();
+    windows();
     dialling();
     printf("%d rules are broken\n", broken);
     return broken != 0;

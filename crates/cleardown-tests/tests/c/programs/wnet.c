@@ -26,7 +26,7 @@ static TCHAR z[] = TEXT("z:"), Z[] = TEXT("Z"), y[] = TEXT("y:"), eve[] = TEXT("
 static void adding(LPTSTR remote, LPTSTR password)
 {
     TCHAR long_name[400], name[MAX_PATH], print[] = TEXT("LPT1"), bad_provider[] = TEXT("Nobody");
-    TCHAR windows[] = TEXT("Microsoft Windows Network");
+    TCHAR windows[] = TEXT("Microsoft Windows Network"), sftp[] = TEXT("Cleardown SFTP");
     NETRESOURCE resource;
     DWORD size, outcome;
 
@@ -55,14 +55,26 @@ static void adding(LPTSTR remote, LPTSTR password)
     resource.lpLocalName = z;
     resource.lpProvider = bad_provider;
     CALL(ERROR_BAD_PROVIDER, WNetAddConnection2(&resource, password, eve, 0));
+    resource.lpProvider = sftp;
+    CALL(ERROR_NO_NET_OR_BAD_PATH, WNetAddConnection2(&resource, password, eve, 0));
     resource.lpProvider = windows;
+    resource.dwType = RESOURCETYPE_ANY;
+    CALL(ERROR_INVALID_PARAMETER, WNetAddConnection2(&resource, password, eve, CONNECT_REDIRECT));
+    resource.dwType = RESOURCETYPE_DISK;
+    CALL(ERROR_INVALID_PARAMETER, WNetAddConnection2(&resource, password, eve, CONNECT_REQUIRE_PRIVACY));
+    CALL(ERROR_LOGON_FAILURE, WNetAddConnection2(&resource, none, eve, 0));
     CALL(ERROR_BAD_USERNAME, WNetAddConnection2(&resource, password, own("a\nb"), 0));
 
     /* WNetUseConnection does nothing when the name does not fit. */
     CALL(ERROR_INVALID_PARAMETER, WNetUseConnection(NULL, &resource, password, eve, 0, name, NULL, NULL));
+    size = 0;
+    CALL(ERROR_INVALID_PARAMETER, WNetUseConnection(NULL, &resource, password, eve, 0, name, &size, NULL));
     size = 2;
     CALL(ERROR_MORE_DATA, WNetUseConnection(NULL, &resource, password, eve, 0, name, &size, NULL));
     HOLDS(size == 3);
+    CALL(ERROR_NOT_SUPPORTED, WNetAddConnection4(NULL, &resource, password, 8, 0, NULL, 0));
+    CALL(ERROR_NOT_SUPPORTED, WNetUseConnection4(NULL, &resource, NULL, 0, 0, (BYTE *)password, 8, name, &size, NULL));
+    CALL(ERROR_INVALID_ADDRESS, WNetAddConnection4(NULL, NULL, NULL, 0, 0, NULL, 0));
     size = MAX_PATH;
     CALL(ERROR_NOT_CONNECTED, WNetGetConnection(z, name, &size));
     CALL(NO_ERROR, WNetUseConnection(NULL, &resource, password, eve, CONNECT_UPDATE_PROFILE, name, &size, &outcome));
@@ -144,6 +156,27 @@ static void enumerating(LPTSTR remote)
     CALL(ERROR_INVALID_ADDRESS, WNetOpenEnum(RESOURCE_CONNECTED, 0, 0, NULL, NULL));
     CALL(ERROR_INVALID_PARAMETER, WNetOpenEnum(99, 0, 0, NULL, &handle));
     CALL(ERROR_INVALID_PARAMETER, WNetOpenEnum(RESOURCE_CONNECTED, 0x40, 0, NULL, &handle));
+    CALL(ERROR_INVALID_PARAMETER, WNetOpenEnum(RESOURCE_CONNECTED, 0, 0x40, NULL, &handle));
+    CALL(ERROR_INVALID_PARAMETER, WNetOpenEnum(RESOURCE_CONNECTED, 0, 0, buffer, &handle));
+    CALL(NO_ERROR, WNetOpenEnum(RESOURCE_RECENT, 0, 0, NULL, &handle));
+    CALL(ERROR_NO_MORE_ITEMS, WNetEnumResource(handle, &count, buffer, &size));
+    CALL(NO_ERROR, WNetCloseEnum(handle));
+    /* What is remembered: the drive, and not the connection without a name that was to be remembered too. */
+    CALL(NO_ERROR, WNetOpenEnum(RESOURCE_REMEMBERED, RESOURCETYPE_DISK, 0, NULL, &handle));
+    count = 0xFFFFFFFF;
+    CALL(NO_ERROR, WNetEnumResource(handle, &count, buffer, &size));
+    HOLDS(count == 1 && buffer[0].dwScope == RESOURCE_REMEMBERED && lstrcmpi(buffer[0].lpLocalName, z) == 0);
+    CALL(NO_ERROR, WNetCloseEnum(handle));
+    CALL(NO_ERROR, WNetOpenEnum(RESOURCE_CONTEXT, 0, 0, NULL, &handle));
+    count = 1;
+    size = sizeof buffer;
+    CALL(NO_ERROR, WNetEnumResource(handle, &count, buffer, &size));
+    HOLDS(buffer[0].dwDisplayType == RESOURCEDISPLAYTYPE_SERVER);
+    CALL(ERROR_NO_MORE_ITEMS, WNetEnumResource(handle, &count, buffer, &size));
+    count = 0;
+    CALL(ERROR_INVALID_PARAMETER, WNetEnumResource(handle, &count, buffer, &size));
+    CALL(NO_ERROR, WNetCloseEnum(handle));
+    count = 1;
     CALL(ERROR_INVALID_HANDLE, WNetEnumResource(NULL, &count, buffer, &size));
     CALL(ERROR_INVALID_HANDLE, WNetCloseEnum((HANDLE)8));
     CALL(NO_ERROR, WNetOpenEnum(RESOURCE_CONNECTED, RESOURCETYPE_DISK, 0, NULL, &handle));
@@ -277,6 +310,7 @@ static void ending(LPTSTR remote, LPTSTR password, LPTSTR mounted)
     /* Remembered and not connected. */
     CALL(ERROR_CONNECTION_UNAVAIL, WNetGetConnection(z, name, &size));
     HOLDS(lstrcmp(name, remote) == 0);
+    CALL(ERROR_CONNECTION_UNAVAIL, WNetGetUniversalName(z, UNIVERSAL_NAME_INFO_LEVEL, file, &size));
     CALL(ERROR_NOT_CONNECTED, WNetCancelConnection2(z, 0, FALSE));
     memset(&resource, 0, sizeof resource);
     StringCchPrintf(other, MAX_PATH, TEXT("%s\\folder"), remote);
@@ -287,6 +321,10 @@ static void ending(LPTSTR remote, LPTSTR password, LPTSTR mounted)
     CALL(NO_ERROR, WNetRestoreConnection(NULL, z));
     CALL(NO_ERROR, WNetGetConnection(z, name, &size));
     CALL(ERROR_NOT_CONNECTED, WNetRestoreConnection(NULL, y));
+    /* References are of connections without a local name: for others the flag is ignored. */
+    CALL(NO_ERROR, WNetCancelConnection2(z, CONNECT_REFCOUNT, FALSE));
+    CALL(ERROR_CONNECTION_UNAVAIL, WNetGetConnection(z, name, &size));
+    CALL(NO_ERROR, WNetRestoreConnection(NULL, NULL));
     CALL(NO_ERROR, WNetClearConnections(NULL));
     CALL(NO_ERROR, WNetCancelConnection2(z, CONNECT_UPDATE_PROFILE, FALSE));
     CALL(ERROR_NOT_CONNECTED, WNetCancelConnection2(z, CONNECT_UPDATE_PROFILE, FALSE));
