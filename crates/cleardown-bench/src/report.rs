@@ -153,7 +153,8 @@ impl Report {
             "\n## Drives\n\nOne Samba and one OpenSSH server over the same tmpfs, on loopback; up to {} rounds. \
              Each figure counts until the bytes were on the server; in brackets what the application saw, where that \
              differs.\n\nread and \
-             write: {} MiB, cold, with fsync; random: 4 KiB blocks of a file of {} MiB; create, read small, delete: \
+             write: {} MiB, cold, with fsync; read 4 KiB, reread: a file of {} MiB with small buffers, and for the \
+             third time; random: 4 KiB blocks of it; create, read small, delete: \
              {} files of 4 KiB; `ls -l` of {} entries; untar, `git status` and `rm -r`: a tree of {} files.\n\n",
             self.rounds, s.big, s.random_file, s.small, s.many, s.tree,
         );

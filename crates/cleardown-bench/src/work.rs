@@ -54,8 +54,10 @@ pub(crate) struct Row {
 }
 
 /// In the order in which they are done: delete and rm need what create and untar have left.
-pub(crate) const ROWS: [Row; 11] = [
+pub(crate) const ROWS: [Row; 13] = [
     Row { name: "read", unit: "MiB/s", work: read },
+    Row { name: "read 4 KiB", unit: "MiB/s", work: read_pages },
+    Row { name: "reread", unit: "MiB/s", work: reread },
     Row { name: "write", unit: "MiB/s", work: write },
     Row { name: "random read", unit: "/s", work: random_read },
     Row { name: "random write", unit: "/s", work: random_write },
@@ -175,6 +177,34 @@ fn read(place: &Place<'_>) -> io::Result<Measured> {
         }
         if file.read(&mut buffer)? == 0 { Ok(place.scale.big as f64) } else { Err(wrong("its size")) }
     };
+    timed(read, || true)
+}
+
+/// From front to back with small buffers.
+fn read_pages(place: &Place<'_>) -> io::Result<Measured> {
+    let mut file = open_cold(place, "prepared/random.bin")?;
+    let mut buffer = [0; 4096];
+    let read = || {
+        for number in 0..place.scale.random_file * 256 {
+            file.read_exact(&mut buffer)?;
+            let word = number >> 8 << 17 | (number & 255) << 9;
+            if !place.null() && buffer[..8] != mix(word).to_le_bytes() {
+                return Err(wrong("a read"));
+            }
+        }
+        Ok(place.scale.random_file as f64)
+    };
+    timed(read, || true)
+}
+
+/// What was read twice before, once more.
+fn reread(place: &Place<'_>) -> io::Result<Measured> {
+    let read = || {
+        let mut file = File::open(place.at.join("prepared/random.bin"))?;
+        io::copy(&mut file, &mut io::sink()).map(|_| ())?;
+        Ok(place.scale.random_file as f64)
+    };
+    read()?;
     timed(read, || true)
 }
 

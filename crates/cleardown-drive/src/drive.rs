@@ -21,6 +21,7 @@ use crate::kernel::Kernel;
 use crate::nodes::Table;
 use crate::ops::{Open, Service};
 use crate::status::{Drained, DriveStatus, Pending, ServerState};
+use crate::streams::Programs;
 
 /// How a drive behaves.
 #[derive(Clone, Debug)]
@@ -99,6 +100,7 @@ pub(crate) struct Inner {
     pub(crate) quiesced: AtomicBool,
     pub(crate) tidying: AtomicBool,
     pub(crate) open_files: AtomicUsize,
+    pub(crate) programs: Programs,
     /// How often the connection was lost.
     pub(crate) losses: AtomicUsize,
     abort: watch::Sender<bool>,
@@ -213,6 +215,7 @@ impl Inner {
             quiesced: AtomicBool::new(false),
             tidying: AtomicBool::new(false),
             open_files: AtomicUsize::new(0),
+            programs: Programs::default(),
             losses: AtomicUsize::new(0),
             abort: watch::Sender::new(false),
             gone: watch::Sender::new(false),

@@ -10,6 +10,7 @@
 //!     writer   write-behind                      reader   read-ahead
 //!     dirs     listings that answer look-ups     events   leases broken, changes by others
 //!     locks    who holds what                    kernel   telling the kernel
+//!     streams  how large files are read
 //! ```
 
 mod arena;
@@ -28,6 +29,7 @@ mod nodes;
 mod ops;
 mod reader;
 mod status;
+mod streams;
 mod writer;
 
 pub use arena::Arena;

@@ -15,6 +15,7 @@ use crate::attrs::TTL;
 use crate::dirs::DirCache;
 use crate::file::FileState;
 use crate::locks::{Held, put};
+use crate::streams::Stamp;
 
 pub(crate) const ROOT: u64 = 1;
 
@@ -44,7 +45,9 @@ pub(crate) struct Node {
     /// When we last changed it ourselves: what the server was asked before is out of date.
     pub(crate) changed: Option<Instant>,
     /// Size, time of change and of attributes when its pages were last known to be true.
-    pub(crate) pages: Option<(u64, i128, i128)>,
+    pub(crate) pages: Option<Stamp>,
+    /// The same when it was last read as a large file.
+    pub(crate) streamed: Option<Stamp>,
     pub(crate) file: Option<Arc<FileState>>,
     pub(crate) children: HashMap<Vec<u8>, u64>,
     pub(crate) cache: DirCache,
@@ -430,6 +433,7 @@ impl Node {
             seen: None,
             changed: None,
             pages: None,
+            streamed: None,
             file: None,
             children: HashMap::new(),
             cache: DirCache::default(),

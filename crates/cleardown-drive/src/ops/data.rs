@@ -25,6 +25,9 @@ impl Inner {
         size: u32,
     ) -> Begun {
         let handle = begin!(reply, self.good_handle(fh));
+        if let Some(stream) = &handle.stream {
+            stream.note(offset, size.into());
+        }
         let end = offset.saturating_add(size.into());
         let (pending, pending_end) = {
             let queue = handle.file.queue.lock();

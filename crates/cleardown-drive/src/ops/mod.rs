@@ -23,6 +23,7 @@ use crate::errno::{Answer, Errno};
 use crate::file::{FileState, Remote, Way};
 use crate::kernel::Tell;
 use crate::reader::ReadAhead;
+use crate::streams::Stream;
 
 /// What a handle of the kernel stands for.
 #[derive(Clone)]
@@ -43,6 +44,8 @@ pub(crate) struct FileHandle {
     pub(crate) lost: AtomicBool,
     pub(crate) way: Way,
     pub(crate) ahead: ReadAhead,
+    /// Of a large file that is only read.
+    pub(crate) stream: Option<Stream>,
 }
 
 impl FileHandle {

@@ -14,11 +14,10 @@ use crate::errno::Errno;
 use crate::file::{FileState, Remote, Way};
 use crate::nodes::Handle;
 use crate::reader::ReadAhead;
+use crate::streams::Stream;
 
 /// Files below this size are read with their opening.
 const HEAD: u32 = 64 << 10;
-/// Files of at least this size are read past the kernel's page cache.
-const LARGE: u64 = 32 << 20;
 
 pub(crate) fn access_of(flags: i32) -> Access {
     match flags & libc::O_ACCMODE {
@@ -39,7 +38,7 @@ impl Inner {
         let file = begin!(reply, self.file_of(node).ok_or(Errno(libc::ESTALE)));
         if !truncates && let Some(remote) = self.join_live(&file, access) {
             let size = self.table.lock().get(node).and_then(|known| Some(known.seen.as_ref()?.attr.size));
-            let (fh, how) = self.new_handle(&file, remote, flags, size.unwrap_or(0));
+            let (fh, how) = self.new_handle(&file, remote, flags, size.unwrap_or(0), header.pid);
             reply.opened(fh, how | OpenFlags::KEEP_CACHE);
             return Ok(());
         }
@@ -67,7 +66,7 @@ impl Inner {
             let size = opened.attr.size;
             let whole = head.filter(|head| head.len() as u64 == size);
             let remote = inner.go_live(&file, access, opened);
-            let (fh, how) = inner.new_handle(&file, remote, flags, size);
+            let (fh, how) = inner.new_handle(&file, remote, flags, size, header.pid);
             if let (Some(whole), Ok(handle)) = (whole, inner.file_handle(fh)) {
                 handle.ahead.begin_with(whole, version, asked);
             }
@@ -129,18 +128,23 @@ impl Inner {
         remote
     }
 
-    /// A handle for the kernel on a file of `size` bytes, and how it is to use it.
+    /// A handle for process `pid` on a file of `size` bytes, and how the kernel is to use it.
     fn new_handle(
         &self,
         file: &Arc<FileState>,
         remote: Arc<Remote>,
         flags: i32,
         size: u64,
+        pid: u32,
     ) -> (u64, OpenFlags) {
         let fh = self.arena.shared.header().next_fh.fetch_add(1, Ordering::Relaxed);
         let writes = access_of(flags).contains(Access::WRITE);
-        let way = file.take_way(writes, self.streams(flags, size));
-        self.insert_handle(fh, file.clone(), remote, flags, way, false);
+        let stream = match flags & libc::O_ACCMODE {
+            libc::O_RDONLY => self.stream(file.node, size, pid),
+            _ => None,
+        };
+        let way = file.take_way(writes, self.streams(flags, stream.as_ref()));
+        self.insert_handle(fh, file.clone(), remote, flags, way, false, stream);
         self.table.lock().opened(fh, file.node, flags);
         let how = match way {
             _ if flags & libc::O_DIRECT != 0 => OpenFlags::DIRECT_IO | OpenFlags::PARALLEL_DIRECT_WRITES,
@@ -150,19 +154,20 @@ impl Inner {
         (fh, how)
     }
 
-    /// Whether a handle should go past the page cache: what is only written, and what is large and only read. That
+    /// Whether a handle should go past the page cache: what is only written, and most of what is large and only read. That
     /// saves a copy and the handling of pages, which cost more than the network's part of a fast stream. Only on a
     /// kernel that keeps mappings of such files true (Linux 6.6).
-    fn streams(&self, flags: i32, size: u64) -> bool {
+    fn streams(&self, flags: i32, stream: Option<&Stream>) -> bool {
         let streams = match flags & libc::O_ACCMODE {
             libc::O_WRONLY => true,
-            libc::O_RDONLY => size >= LARGE,
+            libc::O_RDONLY => stream.is_some_and(Stream::is_direct),
             _ => false,
         };
         let agreed = || self.arena.shared.negotiated();
         streams && agreed().is_some_and(|agreed| agreed.flags().contains(InitFlags::DIRECT_IO_ALLOW_MMAP))
     }
 
+    #[allow(clippy::too_many_arguments, reason = "the parts of a handle")]
     fn insert_handle(
         &self,
         fh: u64,
@@ -171,12 +176,13 @@ impl Inner {
         flags: i32,
         way: Way,
         lost: bool,
+        stream: Option<Stream>,
     ) {
         file.opened();
         self.open_files.fetch_add(1, Ordering::Relaxed);
         let node = file.node;
         let lost = AtomicBool::new(lost);
-        let handle = FileHandle { node, file, remote, flags, lost, way, ahead: ReadAhead::default() };
+        let handle = FileHandle { node, file, remote, flags, lost, way, stream, ahead: ReadAhead::default() };
         self.handles.lock().insert(fh, Open::File(Arc::new(handle)));
     }
 
@@ -192,9 +198,9 @@ impl Inner {
         let file = self.file_of(node).unwrap_or_else(|| FileState::new(node));
         let remote = Remote::new(node, access_of(flags), None, Lease::default());
         file.live.lock().push(remote.clone());
-        let way = file.take_way(access_of(flags).contains(Access::WRITE), self.streams(flags, 0));
+        let way = file.take_way(access_of(flags).contains(Access::WRITE), self.streams(flags, None));
         let flags = flags & !(libc::O_TRUNC | libc::O_CREAT | libc::O_EXCL);
-        self.insert_handle(fh, file, remote, flags, way, lost);
+        self.insert_handle(fh, file, remote, flags, way, lost, None);
     }
 
     pub(super) fn create(
@@ -232,7 +238,7 @@ impl Inner {
             inner.took(node, &opened.attr, asked, opened.lease);
             let access = access_of(flags) | if opened.created { Access::READ } else { Access::empty() };
             let remote = inner.go_live(&file, access, opened);
-            let (fh, how) = inner.new_handle(&file, remote, flags, entry.attr.size);
+            let (fh, how) = inner.new_handle(&file, remote, flags, entry.attr.size, header.pid);
             Ok((entry, fh, how))
         };
         self.spawn(header, reply, work, |reply, (entry, fh, how)| reply.created(&entry, fh, how));
@@ -279,6 +285,9 @@ impl Inner {
     pub(super) fn release(self: &Arc<Self>, fh: u64, flock_owner: Option<u64>) {
         let Some(Open::File(handle)) = self.handles.lock().remove(&fh) else { return };
         handle.ahead.clear();
+        if let Some(stream) = &handle.stream {
+            self.streamed(handle.node, stream);
+        }
         if let Some(owner) = flock_owner {
             self.unlock_all(&handle, owner, true);
         }
