@@ -37,12 +37,12 @@ impl Guest {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let run = format!(
-            "pppd() {{ {} auth require-mschap-v2; }}\npppd &\n\
+            "pppd() {{ {}:$1 auth require-mschap-v2; }}\npppd 10.64.0.2 &\n\
              busybox nc -ll -p {CHECKSUM} -e sha256sum &\n\
              busybox nc -ll -p {DATA} -e cat {} &\n\
              busybox nc -ll -p {SHELL} -e sh &\n\
-             while :; do [ -e /run/again ] && rm /run/again && pppd & sleep 0.2; done",
-            pppd::PPPD.replacen("pppd", "/usr/sbin/pppd", 1),
+             while :; do [ -e /run/again ] && rm /run/again && pppd 10.64.0.6 & sleep 0.2; done",
+            pppd::PPPD.replacen("pppd", "/usr/sbin/pppd", 1).replacen(":10.64.0.2", "", 1),
             data.display()
         );
         let init = pppd::init(folder.path(), "tiger", &run)?;
@@ -165,15 +165,27 @@ fn pppd_is_dialled_carries_much_negotiates_anew_and_says_farewell() {
         assert!(counted["link"][way].as_u64() > Some(data.len() as u64), "{counted}");
     }
 
-    // Another pppd on the same line: it asks for everything anew, and its kernel makes a new interface.
+    // Another pppd on the same line: it asks for everything anew, its kernel makes a new interface, and it gives another
+    // address, which takes the place of the one before.
     let renewed = "(sleep 0.3; killall -9 pppd; sleep 0.5; touch /run/again) >/dev/null 2>&1 & true";
     guest.shell(renewed);
     eventually("the old pppd is gone", || !guest.answers_pings());
     eventually("the new one carries", || guest.answers_pings());
     let after = guest.listed().unwrap();
-    for same in ["handle", "interface", "addresses", "state"] {
+    for same in ["handle", "interface", "state"] {
         assert_eq!(listed["link"][same], after["link"][same], "{same}");
     }
+    let addresses = || guest.listed().unwrap()["link"]["addresses"].as_array().unwrap().clone();
+    let as_many = listed["link"]["addresses"].as_array().map(Vec::len);
+    eventually("the new address is in the old one's place", || {
+        let now = addresses();
+        Some(now.len()) == as_many && now.contains(&"10.64.0.6/32".into())
+    });
+    let interface = listed["link"]["interface"].as_str().unwrap();
+    let kernels =
+        guest.machine.program("ip").args(["-4", "-o", "address", "show", interface]).output().unwrap();
+    let kernels = String::from_utf8_lossy(&kernels.stdout);
+    assert!(kernels.contains("10.64.0.6 peer 10.64.0.1/32") && kernels.lines().count() == 1, "{kernels}");
     assert_eq!((&after["status"], &after["worker_pid"]), (&"connected".into(), &listed["worker_pid"]));
 
     let answer = guest.end("60").ok();
