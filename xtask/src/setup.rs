@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::run::{Outcome, failed, is_root, step};
+use crate::run::{Outcome, failed, is_root, program, step, target};
 
 /// A program (or a file), and the Debian package that brings it.
 const NEEDED: &[(&str, &str)] = &[
@@ -38,6 +38,26 @@ const NEEDED: &[(&str, &str)] = &[
     ("nm", "binutils"),
     ("python3", "python3"),
     ("valgrind", "valgrind"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("depmod", "kmod"),
+];
+
+/// What the tests need of Debian's kernel: WireGuard, and what an emulated machine is made of.
+const PARTS_OF_KERNEL: &[&str] = &[
+    "./boot/vmlinuz-*",
+    "./lib/modules/*/modules.*",
+    "./lib/modules/*/kernel/arch/*",
+    "./lib/modules/*/kernel/crypto/*",
+    "./lib/modules/*/kernel/lib/*",
+    "./lib/modules/*/kernel/net/*",
+    "./lib/modules/*/kernel/drivers/net/wireguard/*",
+    "./lib/modules/*/kernel/drivers/net/tun.ko",
+    "./lib/modules/*/kernel/drivers/net/veth.ko",
+    "./lib/modules/*/kernel/drivers/virtio/*",
+    "./lib/modules/*/kernel/fs/9p/*",
+    "./lib/modules/*/kernel/fs/fscache/*",
+    "./lib/modules/*/kernel/fs/netfs/*",
+    "./lib/modules/*/kernel/fs/overlayfs/*",
 ];
 
 pub(crate) fn setup() -> Outcome {
@@ -55,7 +75,33 @@ pub(crate) fn setup() -> Outcome {
         })?;
     }
     allow_devices();
+    if Path::new("/usr/bin/apt-get").exists() && !target("linux/ready").exists() {
+        step("unpack a kernel for tests, without installing it", kernel)?;
+    }
     Ok(())
+}
+
+/// Debian's stock kernel, below the target folder: for tests of what this machine's kernel may lack.
+fn kernel() -> Outcome {
+    let folder = target("linux");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let folder_text = folder.to_string_lossy();
+    // The package of this name only names the present one.
+    let package =
+        "apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: \\(linux-image-.*\\)/\\1/p' | head -n 1";
+    let parts = PARTS_OF_KERNEL.iter().map(|part| format!(" '{part}'")).collect::<String>();
+    let script = format!(
+        "set -e; cd '{folder_text}'
+        package=$({package})
+        [ -n \"$package\" ] || {{ apt-get update -q; package=$({package}); }}
+        apt-get download -q \"$package\" || {{ apt-get update -q; apt-get download -q \"$package\"; }}
+        dpkg-deb --fsys-tarfile \"$package\"_*.deb | tar -x --wildcards{parts}
+        rm \"$package\"_*.deb
+        PATH=$PATH:/usr/sbin:/sbin depmod -b . \"${{package#linux-image-}}\"
+        touch ready"
+    );
+    program(Path::new("/bin/sh"), &["-c", &script])
 }
 
 /// Debian gives everybody /dev/fuse and /dev/net/tun; a bare container may have them for root only, or not at all.

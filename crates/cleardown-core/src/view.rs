@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
-use crate::link::RasState;
+use crate::link::{Engine, RasState};
 
 /// The version of the JSON that the command line prints.
 pub const JSON_VERSION: u32 = 1;
@@ -283,6 +283,9 @@ pub struct Link {
     /// Seconds since the last handshake (WireGuard).
     #[serde(default)]
     pub handshake_seconds: Option<u64>,
+    /// Who carries it (WireGuard).
+    #[serde(default)]
+    pub engine: Option<Engine>,
     /// The drives whose servers are reached over it.
     #[serde(default)]
     pub drives: Vec<String>,
@@ -338,8 +341,11 @@ pub struct LinkProof {
     pub routes_reverted: bool,
     /// Name servers are what they were without it.
     pub dns_reverted: bool,
-    /// The worker process has been reaped.
+    /// No worker process is left: it has been reaped, or there was none.
     pub worker_reaped: bool,
+    /// There was none: the kernel carried the link.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_worker: bool,
 }
 
 /// The proof that a drive has ended: each fact was observed, not assumed.

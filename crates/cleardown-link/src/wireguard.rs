@@ -1,9 +1,8 @@
-//! A WireGuard tunnel, carried by this process (`gotatun`) over the descriptor of a TUN interface.
-//!
-//! A device of the kernel's own would do the same with less copying: its place is beside this module, as one more
-//! [`crate::Job`].
+//! A WireGuard tunnel, carried by this process (`gotatun`) over the descriptor of a TUN interface; and the call of one that the
+//! kernel carries ([`kernel`]).
 
 mod interface;
+pub mod kernel;
 mod plan;
 
 use std::future::Future;

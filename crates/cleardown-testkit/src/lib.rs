@@ -9,6 +9,7 @@ pub mod pppd;
 pub mod process;
 pub mod samba;
 pub mod sshd;
+pub mod vm;
 pub mod wireguard;
 
 pub use kerberos::Realm;

@@ -81,20 +81,45 @@ impl WireGuardGo {
             assert!(std::time::Instant::now() < late, "wireguard-go does not start");
             std::thread::sleep(Duration::from_millis(10));
         }
-        let mut key = tempfile::NamedTempFile::new().unwrap();
-        key.write_all(foreign.keys.private.as_bytes()).unwrap();
-        let key = key.path().to_str().unwrap();
-        let peer = ["peer", us, "allowed-ips", "10.77.0.2/32"];
-        let all = [&["set", &foreign.name, "listen-port", "51820", "private-key", key][..], &peer].concat();
-        // The control socket is there a moment before somebody listens.
-        while !foreign.cable.far.command("wg").args(&all).status().unwrap().success() {
-            assert!(std::time::Instant::now() < late, "wireguard-go cannot be set up");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        foreign.cable.far.ip(&["address", "add", "10.77.0.1/24", "dev", &foreign.name]);
-        foreign.cable.far.ip(&["link", "set", &foreign.name, "up"]);
+        set_up(&foreign.cable, &foreign.name, &foreign.keys, us);
         foreign
     }
+}
+
+/// A device of the kernel's own at the far end of a cable.
+#[derive(Debug)]
+pub struct InKernel {
+    /// The cable; we are at its near end.
+    pub cable: Cable,
+    /// Its keys.
+    pub keys: Keys,
+}
+
+impl InKernel {
+    /// Makes it, as [`WireGuardGo::start`] does. Panics where the kernel has no WireGuard.
+    pub fn start(us: &str) -> InKernel {
+        let (cable, keys) = (Cable::new(), Keys::new());
+        cable.far.ip(&["link", "add", "wg0", "type", "wireguard"]);
+        set_up(&cable, "wg0", &keys, us);
+        InKernel { cable, keys }
+    }
+}
+
+/// Tells an interface at the far end who it is and who we are.
+fn set_up(cable: &Cable, name: &str, keys: &Keys, us: &str) {
+    let mut key = tempfile::NamedTempFile::new().unwrap();
+    key.write_all(keys.private.as_bytes()).unwrap();
+    let key = key.path().to_str().unwrap();
+    let peer = ["peer", us, "allowed-ips", "10.77.0.2/32"];
+    let all = [&["set", name, "listen-port", "51820", "private-key", key][..], &peer].concat();
+    let late = std::time::Instant::now() + PATIENCE;
+    // The control socket of a program is there a moment before somebody listens.
+    while !cable.far.command("wg").args(&all).status().unwrap().success() {
+        assert!(std::time::Instant::now() < late, "{name} cannot be set up");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    cable.far.ip(&["address", "add", "10.77.0.1/24", "dev", name]);
+    cable.far.ip(&["link", "set", name, "up"]);
 }
 
 impl Drop for WireGuardGo {

@@ -117,7 +117,11 @@ fn the_phone_book_fits_the_schema() {
     let devices = [
         Device::Tcp { address: "h:1".into() },
         Device::Serial { port: "ttyS0".into(), speed: 9600, flow_control: true },
-        Device::WireGuard { listen_port: Some(1), peers: Vec::new() },
+        Device::WireGuard {
+            listen_port: Some(1),
+            engine: Some(cleardown_core::link::Engine::Kernel),
+            peers: Vec::new(),
+        },
     ];
     let found = |device: Device| Found {
         whose: Whose::User,

@@ -226,6 +226,7 @@ pub(crate) mod tests {
             packets_in: 900,
             packets_out: 6_000,
             handshake_seconds: None,
+            engine: None,
             drives: vec!["z:".into()],
         };
         let connection = |name: &str, status, link| Connection {

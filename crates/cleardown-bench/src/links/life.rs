@@ -119,7 +119,7 @@ async fn wireguard(stage: &Stage, quick: bool, section: &mut Section) -> io::Res
         allowed_ips: vec!["10.77.0.0/24".parse().map_err(io::Error::other)?],
         keepalive_seconds: None,
     };
-    let device = Device::WireGuard { listen_port: None, peers: vec![peer] };
+    let device = Device::WireGuard { listen_port: None, engine: None, peers: vec![peer] };
     let mut entry = stage::entry("vpn", device)?;
     entry.network.addresses = vec!["10.77.0.2/32".parse().map_err(io::Error::other)?];
     let request = stage::given(entry);

@@ -1,6 +1,6 @@
 //! What makes no sense in an entry, beyond what its form already rules out.
 
-use super::{Device, Entry, WireGuardPeer};
+use super::{Device, Engine, Entry, WireGuardPeer};
 
 impl Entry {
     /// What would keep this entry from being dialled, in words; empty when it makes sense.
@@ -25,6 +25,11 @@ impl Entry {
             "network.mtu: less than 68 octets carry no IP packet",
         );
         say(self.network.search.iter().any(|domain| !is_domain(domain)), "network.search: that is no domain");
+        let in_kernel = matches!(self.device, Device::WireGuard { engine: Some(Engine::Kernel), .. });
+        say(
+            in_kernel && self.dialling.idle_disconnect_seconds > 0,
+            "dialling.idle_disconnect_seconds: the kernel counts signs of life too; take device.engine = \"embedded\"",
+        );
         say(self.dialling.redial_attempts > 999, "dialling.redial_attempts: more than 999");
         problems
     }
@@ -156,7 +161,7 @@ mod tests {
             Device::Tcp { address: "ras.example.com:4000".into() },
             Device::Unix { path: "/run/ppp".into() },
             Device::Command { argv: vec!["ssh".into(), "host".into(), "pppd notty".into()] },
-            Device::WireGuard { listen_port: None, peers: vec![peer] },
+            Device::WireGuard { listen_port: None, engine: None, peers: vec![peer] },
         ] {
             assert_eq!(entry(device).problems(), [""; 0]);
         }
@@ -186,7 +191,11 @@ mod tests {
             entry(modem),
             entry(Device::Command { argv: Vec::new() }),
             entry(Device::Unix { path: "relative".into() }),
-            entry(Device::WireGuard { listen_port: None, peers: vec![peer("short"), peer("short")] }),
+            entry(Device::WireGuard {
+                listen_port: None,
+                engine: None,
+                peers: vec![peer("short"), peer("short")],
+            }),
             silent,
         ];
         let shown: Vec<String> = all.iter().flat_map(Entry::problems).collect();

@@ -1,5 +1,6 @@
 //! What a phone-book entry says. Its text form is TOML; it never holds a secret.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
@@ -90,6 +91,9 @@ pub enum Device {
         /// The UDP port to listen on; none: any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         listen_port: Option<u16>,
+        /// Who is to carry it; none: the kernel where it can, else the program.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        engine: Option<Engine>,
         /// The peers.
         peers: Vec<WireGuardPeer>,
     },
@@ -109,6 +113,25 @@ pub struct WireGuardPeer {
     /// A sign of life this often, in seconds; none: only when there is something to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keepalive_seconds: Option<u16>,
+}
+
+/// Who carries a WireGuard tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// The kernel, on an interface of its own kind.
+    Kernel,
+    /// A process of ours, over a TUN interface.
+    Embedded,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Engine::Kernel => "kernel",
+            Engine::Embedded => "embedded",
+        })
+    }
 }
 
 /// How a modem dials.

@@ -10,7 +10,7 @@ use cleardown_core::link::RasState;
 use cleardown_core::view::{Progress, RasProgress, Status};
 use cleardown_core::{Code, Error, ErrorKind, Result};
 use cleardown_ipc::{ProgressSink, Secret};
-use cleardown_kernel::net::{self, Change, Facts, Route, Tun};
+use cleardown_kernel::net::{self, Change, Facts, Interface, Route, Tun};
 use cleardown_worker::control::Agreed;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::handle::{Input, LinkHandle, What, Wish, ras_code};
-use super::network::Job;
+use super::network::{Job, Planned};
 use super::spec::{LinkSpec, Record};
 use crate::context::Context;
 use crate::supervisor::Worker;
@@ -34,8 +34,14 @@ pub(super) enum Happening {
     Agreed(Box<Agreed>),
     /// The peer agrees on something else in mid-link.
     AgreedAnew(Box<Agreed>),
+    /// The interface of a link that the kernel carries is made, and its peer can be called.
+    Device(Result<Interface>),
+    /// The kernel's call of the peer has failed.
+    CallFailed(Error),
+    /// What a failed call of the kernel has made is undone, or not.
+    Dismantled(bool, Error),
     /// The interface is made, and these changes are to follow.
-    Planned(Result<Box<(Tun, Vec<Change>)>>),
+    Planned(Result<Box<Planned>>),
     /// The changes are made, or not.
     Applied(Result<()>),
     /// What the network is to be after that.
@@ -129,6 +135,7 @@ pub(super) async fn open(
         worker: None,
         interface: None,
         changes: Vec::new(),
+        agreed: None,
     };
     let mut actor = Actor::new(context.clone(), handle.clone(), machine, inputs, record);
     actor.wait_for(Caller(0), answer, progress, gone);
@@ -310,6 +317,9 @@ impl Actor {
                 self.jobs.push_back(Job::PlanAgain);
             }
             Happening::PlannedAgain(wanted) => self.planned_again(wanted),
+            Happening::Device(made) => self.device_made(made).await,
+            Happening::CallFailed(error) => self.call_failed(error),
+            Happening::Dismantled(complete, error) => self.dismantled(complete, error).await,
             Happening::Planned(planned) => self.planned(planned).await,
             Happening::NetworkChanged => {
                 if !self.jobs.iter().any(|job| matches!(job, Job::LookAround)) {
@@ -350,6 +360,9 @@ impl Actor {
     }
 
     fn note_agreed(&mut self, agreed: Agreed) {
+        if self.record.spec.is_in_kernel() {
+            self.record.agreed = Some(agreed.clone());
+        }
         self.agreed = Some(agreed.clone());
         self.handle.show(|shown| shown.agreed = Some(agreed));
     }

@@ -10,6 +10,7 @@ use cleardown_core::{ErrorKind, Result};
 use cleardown_ipc::{Caller, ProgressSink, Secret};
 
 use super::actor;
+use super::engine;
 use super::handle::{LinkHandle, What};
 use super::network;
 use super::spec::LinkSpec;
@@ -46,7 +47,9 @@ pub(crate) async fn dial(
         }
         // Before anybody's telephone rings.
         network::permitted()?;
+        let engine = engine::choose(&entry, owner).await?;
         let spec = LinkSpec::new(entry.clone(), owner, request.timeout_ms, phonebook.clone());
+        let spec = LinkSpec { engine, ..spec };
         match actor::open(context, spec, secret.clone(), progress.clone()).await {
             // Somebody else was quicker: that link is joined.
             Err(error) if matches!(error.kind, ErrorKind::NameInUse { .. }) => {}

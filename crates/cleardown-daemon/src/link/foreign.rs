@@ -97,6 +97,7 @@ fn line(foreign: &Foreign) -> Connection {
             packets_in: details.packets_in,
             packets_out: details.packets_out,
             handshake_seconds: None,
+            engine: None,
             drives: Vec::new(),
         }),
         ..Connection::new(details.interface.name.clone(), Kind::Link, status)

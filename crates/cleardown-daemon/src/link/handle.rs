@@ -7,7 +7,7 @@ use cleardown_core::link::{Device, RasState};
 use cleardown_core::view::{self, Connection, Kind, Status};
 use cleardown_core::{Code, Error, ErrorKind, Result};
 use cleardown_ipc::{ProgressSink, Secret};
-use cleardown_kernel::net::{Change, Details, Interface};
+use cleardown_kernel::net::{Change, Details, Interface, wireguard};
 use cleardown_worker::control::{self, Agreed, Reply, Request};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -167,13 +167,22 @@ impl LinkHandle {
         answered.await.unwrap_or_else(|_| Err(over()))
     }
 
-    /// Whether the worker knows of handshakes.
+    /// Whether there are handshakes to know of.
     pub(crate) fn shakes_hands(&self) -> bool {
         matches!(self.spec.entry.device, Device::WireGuard { .. })
     }
 
-    /// Asks the worker what only it knows. A worker that does not answer at once is left alone.
+    /// Asks the worker, or the kernel in its place, what only it knows. A worker that does not answer at once is left alone.
     pub(crate) async fn refresh(&self) {
+        if self.spec.is_in_kernel() {
+            let Some(interface) = self.interface() else { return };
+            let look = move || wireguard::last_handshake(&interface);
+            if let Ok(Ok(handshake)) = tokio::task::spawn_blocking(look).await {
+                let ago = handshake.map(|at| at.elapsed().unwrap_or_default().as_secs());
+                self.show(|shown| shown.handshake_seconds = ago);
+            }
+            return;
+        }
         let Some((_, worker)) = self.shown.lock().worker.clone() else { return };
         if let Ok((Reply::Status(status), _)) = worker.request(Request::Status, &[], ANSWER_AT_ONCE).await {
             let handshake = status.link.and_then(|link| link.handshake_seconds);
@@ -236,6 +245,7 @@ impl LinkHandle {
             packets_in: details.map_or(0, |details| details.packets_in),
             packets_out: details.map_or(0, |details| details.packets_out),
             handshake_seconds: shown.handshake_seconds,
+            engine: self.spec.engine,
             drives,
         }
     }

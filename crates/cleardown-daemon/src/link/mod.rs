@@ -3,8 +3,10 @@
 
 mod actor;
 mod dependents;
+mod device;
 mod dial;
 mod end;
+mod engine;
 mod foreign;
 mod handle;
 mod network;

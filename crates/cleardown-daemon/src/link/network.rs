@@ -16,14 +16,18 @@ use super::actor::{Actor, Happening, Work};
 use crate::context::Context;
 
 /// What the kernel names our interfaces.
-const NAME: &str = "cd%d";
+pub(super) const NAME: &str = "cd%d";
 /// How long name servers may take to be set, and to be set back.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Something that is asked of the kernel. Jobs are done one after the other.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// Make the interface, and plan the rest.
+    /// Make the interface of a link that the kernel carries, for the dial.
+    Device,
+    /// Remove it, for the dial has failed.
+    Dismantle(Error),
+    /// Make the interface where there is none yet, and plan the rest.
     Make,
     /// Make what was planned and is in the journal.
     Apply,
@@ -55,11 +59,14 @@ impl Actor {
     fn begin(&mut self, job: Job) -> Option<Work> {
         let changes = self.record.changes.clone();
         Some(match job {
+            Job::Device => return self.make_device(),
+            Job::Dismantle(error) => self.dismantle(error),
             Job::Make => {
                 let (entry, agreed) =
                     (self.record.spec.entry.clone(), self.agreed.clone().unwrap_or_default());
+                let device = self.record.interface.clone();
                 async move {
-                    let made = blocking(move || make(&entry.network, &entry.device, &agreed)).await;
+                    let made = blocking(move || make(device, &entry.network, &entry.device, &agreed)).await;
                     Happening::Planned(made.and_then(|made| made).map(Box::new))
                 }
                 .boxed()
@@ -92,13 +99,12 @@ impl Actor {
         })
     }
 
-    pub(super) async fn planned(&mut self, planned: Result<Box<(Tun, Vec<Change>)>>) {
+    pub(super) async fn planned(&mut self, planned: Result<Box<Planned>>) {
         match planned {
             Ok(planned) => {
-                let (tun, changes) = *planned;
-                self.record.interface = Some(tun.interface().clone());
-                self.record.changes = changes;
-                self.tun = Some(tun);
+                self.record.interface = Some(planned.interface);
+                self.record.changes = planned.changes;
+                self.tun = planned.tun;
                 self.write_record();
                 self.jobs.push_front(Job::Apply);
             }
@@ -237,13 +243,33 @@ pub(super) fn permitted() -> Result<()> {
     Err(ErrorKind::NotPermitted(what.into()).into())
 }
 
-/// Looks which way the tunnel's own packets take now, makes the interface, and plans.
-fn make(network: &Network, device: &Device, agreed: &Agreed) -> Result<(Tun, Vec<Change>)> {
+/// What is to be made for a link.
+#[derive(Debug)]
+pub(super) struct Planned {
+    interface: Interface,
+    /// None where the kernel carries the link.
+    tun: Option<Tun>,
+    changes: Vec<Change>,
+}
+
+/// Looks which way the tunnel's own packets take now, makes the interface where there is none yet, and plans.
+fn make(
+    interface: Option<Interface>,
+    network: &Network,
+    device: &Device,
+    agreed: &Agreed,
+) -> Result<Planned> {
     let ways = ways(agreed);
-    let tun = Tun::create(NAME)?;
+    let (interface, tun) = match interface {
+        Some(interface) => (interface, None),
+        None => {
+            let tun = Tun::create(NAME)?;
+            (tun.interface().clone(), Some(tun))
+        }
+    };
     let method = resolving(network, agreed);
-    let changes = net::plan(tun.interface(), network, &kernels(agreed, device), &ways, method);
-    Ok((tun, changes))
+    let changes = net::plan(&interface, network, &kernels(agreed, device), &ways, method);
+    Ok(Planned { interface, tun, changes })
 }
 
 /// How names are resolved here, where a link has name servers or domains.
@@ -285,7 +311,7 @@ fn kernels(agreed: &Agreed, device: &Device) -> net::Agreed {
     net::Agreed { addresses, routes, dns: agreed.dns.clone(), mtu: agreed.mtu }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let lost = |error| Error::from(ErrorKind::Daemon("changing the network".into())).because(error);
     tokio::task::spawn_blocking(work).await.map_err(lost)
 }

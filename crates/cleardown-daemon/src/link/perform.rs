@@ -33,6 +33,7 @@ impl Actor {
                 self.write_record();
             }
             Action::SpawnWorker => return Some(self.spawn_worker().await),
+            Action::Dial if self.record.spec.is_in_kernel() => self.jobs.push_back(Job::Device),
             Action::Dial => {
                 let work = self.dial();
                 self.ask(work);

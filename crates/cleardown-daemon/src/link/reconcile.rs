@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cleardown_core::life::link::Found;
 use cleardown_core::{Error, Result};
-use cleardown_kernel::net::{self, Tun};
+use cleardown_kernel::net::{self, Tun, wireguard};
 use cleardown_worker::control::{Reply, Request};
 use futures_util::future::join_all;
 
@@ -29,7 +29,8 @@ pub(crate) async fn reconcile(context: &Arc<Context>) -> Result<()> {
     for (path, why) in &contents.damaged {
         tracing::error!(path = %path.display(), why, "a damaged journal entry was set aside");
     }
-    let remains = contents.records.into_iter().map(|(_, record)| examine(context, record));
+    let remains = contents.records.into_iter().filter(|(_, record)| is_within_reach(record));
+    let remains = remains.map(|(_, record)| examine(context, record));
     for remains in join_all(remains).await {
         tracing::info!(name = remains.record.spec.name(), found = ?remains.found, "taking up");
         actor::adopt(context, remains);
@@ -44,8 +45,42 @@ pub(crate) async fn reconcile(context: &Arc<Context>) -> Result<()> {
     Ok(())
 }
 
+/// What the kernel carries in another network goes on there without us, and is left to a daemon of that network.
+fn is_within_reach(record: &Record) -> bool {
+    let elsewhere = record.spec.is_in_kernel() && is_elsewhere(record);
+    if elsewhere {
+        let name = record.spec.name();
+        tracing::warn!(name, "the kernel carries it in another network namespace: it is left alone");
+    }
+    !elsewhere
+}
+
+fn is_elsewhere(record: &Record) -> bool {
+    record.namespace.zip(net::namespace()).is_some_and(|(theirs, ours)| theirs != ours)
+}
+
+/// A link that the kernel carries is there as long as its interface is.
+fn examine_device(mut record: Record) -> Remains {
+    let index = record.interface.as_ref().map(|interface| interface.index);
+    let device = index.and_then(|index| wireguard::find(index).ok()?);
+    let found = Found {
+        step: record.step,
+        references: record.references,
+        worker: false,
+        line_ended: None,
+        interface: device.is_some(),
+    };
+    let agreed = record.agreed.clone();
+    // Somebody may have given it another name.
+    record.interface = device.or(record.interface);
+    Remains { record, secret: None, worker: None, tun: None, agreed, found }
+}
+
 async fn examine(context: &Context, mut record: Record) -> Remains {
-    if record.namespace.zip(net::namespace()).is_some_and(|(theirs, ours)| theirs != ours) {
+    if record.spec.is_in_kernel() {
+        return examine_device(record);
+    }
+    if is_elsewhere(&record) {
         // Interfaces of other networks may have the same names and indices. What is left there goes with the worker.
         tracing::warn!(name = record.spec.name(), "it was dialled in another network namespace");
         (record.interface, record.changes) = (None, Vec::new());

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use cleardown_core::life::link::{Plan, Step};
-use cleardown_core::link::{Device, Entry, RasState};
+use cleardown_core::life::link::{Carrier, Plan, Step};
+use cleardown_core::link::{Device, Engine, Entry, RasState};
 use cleardown_core::{Code, Error, ErrorKind};
 use cleardown_kernel::Identity;
 use cleardown_kernel::net::{Change, Interface};
+use cleardown_worker::control::Agreed;
 use serde::{Deserialize, Serialize};
 
 /// A link's fixed part. No secrets.
@@ -23,6 +24,9 @@ pub(crate) struct LinkSpec {
     /// The phone book that the entry comes from, for those who ask.
     #[serde(default)]
     pub(crate) phonebook: Option<String>,
+    /// Who carries it, where that can be chosen (WireGuard).
+    #[serde(default)]
+    pub(crate) engine: Option<Engine>,
     /// The caller's wish for how long one attempt may take, in milliseconds.
     #[serde(default)]
     pub(crate) timeout_ms: Option<u64>,
@@ -46,6 +50,9 @@ pub(crate) struct Record {
     /// What is to be undone, in the order in which it is made.
     #[serde(default)]
     pub(crate) changes: Vec<Change>,
+    /// What was agreed with the peer, where no worker keeps it.
+    #[serde(default)]
+    pub(crate) agreed: Option<Agreed>,
 }
 
 impl LinkSpec {
@@ -54,7 +61,7 @@ impl LinkSpec {
         let id = crate::spec::new_id();
         // The id is a number that grows with time: so no handle is used twice, whoever runs the daemon.
         let handle = u64::from_str_radix(id.trim_start_matches('c'), 16).unwrap_or_default();
-        LinkSpec { id, handle, entry, owner, phonebook, timeout_ms }
+        LinkSpec { id, handle, entry, owner, phonebook, engine: None, timeout_ms }
     }
 
     /// The name by which people know it.
@@ -86,7 +93,13 @@ impl LinkSpec {
 
     /// What its life depends on.
     pub(crate) fn plan(&self) -> Plan {
-        Plan::of(&self.entry, self.timeout_ms.map(Duration::from_millis))
+        let carrier = if self.is_in_kernel() { Carrier::Kernel } else { Carrier::Worker };
+        Plan::of(&self.entry, carrier, self.timeout_ms.map(Duration::from_millis))
+    }
+
+    /// Whether the kernel carries it, and no worker.
+    pub(crate) fn is_in_kernel(&self) -> bool {
+        self.engine == Some(Engine::Kernel)
     }
 
     /// Whether a caller's word means this link: its name, or `#` and its handle.

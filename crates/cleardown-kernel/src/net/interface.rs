@@ -67,6 +67,13 @@ pub struct Details {
     pub packets_out: u64,
 }
 
+impl Details {
+    /// Whether it is of a kind that we make.
+    pub(super) fn is_a_tunnel(&self) -> bool {
+        matches!(self.kind.as_deref(), Some("tun" | "wireguard"))
+    }
+}
+
 /// An address of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Address {
@@ -105,15 +112,15 @@ impl Interface {
     }
 
     /// Deletes it, although somebody may hold its descriptor (who then reads `EBADFD`); false when it is gone
-    /// already. Routes and addresses go with it. Only TUN interfaces are deleted.
+    /// already. Routes and addresses go with it. Only interfaces of the kinds that we make are deleted.
     ///
     /// # Errors
-    /// `EPERM`; `InvalidInput` when it is no TUN interface.
+    /// `EPERM`; `InvalidInput` when it is neither a TUN interface nor one of WireGuard.
     pub fn delete(&self) -> io::Result<bool> {
         match self.details()? {
             None => Ok(false),
-            Some(now) if now.kind.as_deref() != Some("tun") => {
-                Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no TUN interface"))
+            Some(now) if !now.is_a_tunnel() => {
+                Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no interface of a tunnel"))
             }
             Some(_) => {
                 ask_unless(&Request::new(DELLINK, ACK, &link_header(self.index, 0, 0)), &[libc::ENODEV])
@@ -166,6 +173,19 @@ impl Interface {
         }
     }
 
+    /// An interface of this kind with a name and an index of our choice, down and without addresses.
+    pub(super) fn create(index: u32, name: &str, kind: &str) -> io::Result<Self> {
+        let request = Request::new(NEWLINK, ACK | CREATE | EXCL, &link_header(index, 0, 0))
+            .with(IFLA_IFNAME, &zero_ended(name))
+            .nested(IFLA_LINKINFO, |r| r.with(IFLA_INFO_KIND, kind.as_bytes()));
+        ask(&request)?;
+        let named = Interface { index, name: name.to_owned() }.details()?;
+        let interface = named.ok_or(io::ErrorKind::NotFound)?.interface;
+        forbid_automatic_addresses(&interface)?;
+        ignore_router_advertisements(&interface);
+        Ok(interface)
+    }
+
     /// Sets the MTU and brings it up. May be done again.
     pub(super) fn bring_up(&self, mtu: u32) -> io::Result<()> {
         let request = Request::new(NEWLINK, ACK, &link_header(self.index, IFF_UP, IFF_UP));
@@ -185,7 +205,7 @@ impl Interface {
     }
 }
 
-/// The kernel would give a TUN interface a random link-local address once it is up.
+/// The kernel would give a tunnel's interface a random link-local address once it is up.
 pub(super) fn forbid_automatic_addresses(interface: &Interface) -> io::Result<()> {
     const NONE: u8 = 1;
     let request = Request::new(NEWLINK, ACK, &link_header(interface.index, 0, 0)).nested(IFLA_AF_SPEC, |r| {
@@ -193,6 +213,20 @@ pub(super) fn forbid_automatic_addresses(interface: &Interface) -> io::Result<()
     });
     // Not supported: this kernel has no IPv6, or it is off.
     ask_unless(&request, &[libc::EAFNOSUPPORT]).map(drop)
+}
+
+/// What goes into a link is for its entry to say: a peer must not get a default route by advertising itself.
+pub(super) fn ignore_router_advertisements(interface: &Interface) {
+    let setting = format!("/proc/sys/net/ipv6/conf/{}/accept_ra", interface.name);
+    match std::fs::write(setting, "0") {
+        // This kernel has no IPv6, or it is off.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // A container's /proc/sys is read-only; links shall work there too.
+        Err(error) => {
+            tracing::warn!(%error, "the peer of {} may advertise itself as a router", interface.name)
+        }
+        Ok(()) => {}
+    }
 }
 
 /// All interfaces of our network namespace, with their counters: one question.

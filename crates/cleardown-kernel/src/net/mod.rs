@@ -1,6 +1,7 @@
 //! What the kernel knows and does for links: interfaces, addresses, routes, name servers, and links that others made.
 //!
-//! The daemon's way with a link:
+//! The daemon's way with a link that a worker carries (one that the kernel carries has [`wireguard`] in place of the TUN
+//! interface):
 //!
 //! 1. [`Path::to`] each outside address of the tunnel's server; [`Tun::create`]; [`plan`] the changes.
 //! 2. Write the changes into the journal, then [`apply_all`], then give a duplicate of the descriptor to the worker.
@@ -16,6 +17,7 @@
 mod change;
 pub mod dns;
 mod foreign;
+mod generic;
 mod interface;
 mod namespace;
 mod plan;
@@ -25,6 +27,7 @@ mod sweep;
 mod tun;
 mod watch;
 mod wire;
+pub mod wireguard;
 
 pub use change::{Change, Facts, apply_all, revert_all};
 pub use dns::{Dns, Method};

@@ -1,4 +1,4 @@
-//! A conversation with the kernel over rtnetlink(7).
+//! A conversation with the kernel over rtnetlink(7), or generic netlink.
 //!
 //! Blocking, and rightly so: the kernel does what a request asks inside the call that sends it, so that an
 //! asynchronous socket would block its caller all the same. Only news ([`super::Watch`]) have to be waited for.
@@ -7,7 +7,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::Protocol;
+use rustix::net::netlink::{GENERIC, SocketAddrNetlink};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
@@ -47,7 +48,17 @@ pub(super) struct Socket {
 impl Socket {
     /// A socket for requests in the calling thread's network namespace.
     pub(super) fn open() -> io::Result<Self> {
-        let socket = Socket::bound(0, SocketFlags::CLOEXEC)?;
+        // NETLINK_ROUTE is protocol 0, and none means that too.
+        Socket::for_requests(None)
+    }
+
+    /// The same for generic netlink.
+    pub(super) fn generic() -> io::Result<Self> {
+        Socket::for_requests(Some(GENERIC))
+    }
+
+    fn for_requests(protocol: Option<Protocol>) -> io::Result<Self> {
+        let socket = Socket::bound(protocol, 0, SocketFlags::CLOEXEC)?;
         set_socket_timeout(&socket.descriptor, Timeout::Recv, Some(PATIENCE))?;
         // Old kernels know neither: then errors say less, and dumps more.
         let _ = socket.option(libc::NETLINK_EXT_ACK);
@@ -58,12 +69,11 @@ impl Socket {
 
     /// A socket for news of these groups (the `RTMGRP_*` bits); reading it never blocks.
     pub(super) fn listening(groups: u32) -> io::Result<Self> {
-        Socket::bound(groups, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
+        Socket::bound(None, groups, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
     }
 
-    fn bound(groups: u32, flags: SocketFlags) -> io::Result<Self> {
-        // NETLINK_ROUTE is protocol 0, and none means that too.
-        let descriptor = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
+    fn bound(protocol: Option<Protocol>, groups: u32, flags: SocketFlags) -> io::Result<Self> {
+        let descriptor = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol)?;
         bind(&descriptor, &SocketAddrNetlink::new(0, groups))?;
         Ok(Socket { descriptor, sequence: 0 })
     }

@@ -22,8 +22,7 @@ pub fn sweep(resolv_conf: &Path) -> Result<()> {
         all.iter().map(|details| (details.interface.index, details.interface.name.as_str())).collect();
     let routes = our_routes().map_err(failed)?;
     // A route around a link has the link's index as its metric; a route into a link is gone with the link.
-    let around =
-        |index: u32| all.iter().any(|d| d.interface.index == index && d.kind.as_deref() != Some("tun"));
+    let around = |index: u32| all.iter().any(|d| d.interface.index == index && !d.is_a_tunnel());
     for route in routes.iter().filter(|route| around(route.interface.index)) {
         if !route.metric.is_some_and(|index| names.contains_key(&index)) {
             route

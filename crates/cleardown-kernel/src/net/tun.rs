@@ -57,7 +57,7 @@ impl Tun {
         unsafe { ioctl(&descriptor, Updater::<TUNSETIFF, Named>::new(&mut request))? };
         let interface = Interface::named(&request.name()?)?.ok_or(io::ErrorKind::NotFound)?;
         interface::forbid_automatic_addresses(&interface)?;
-        ignore_router_advertisements(&interface);
+        interface::ignore_router_advertisements(&interface);
         Ok(Tun { descriptor, interface })
     }
 
@@ -89,20 +89,6 @@ impl Tun {
     /// What fcntl(2) answers.
     pub fn duplicate(&self) -> io::Result<OwnedFd> {
         Ok(rustix::io::fcntl_dupfd_cloexec(&self.descriptor, 0)?)
-    }
-}
-
-/// What goes into a link is for its entry to say: a peer must not get a default route by advertising itself.
-fn ignore_router_advertisements(interface: &Interface) {
-    let setting = format!("/proc/sys/net/ipv6/conf/{}/accept_ra", interface.name);
-    match std::fs::write(setting, "0") {
-        // This kernel has no IPv6, or it is off.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        // A container's /proc/sys is read-only; links shall work there too.
-        Err(error) => {
-            tracing::warn!(%error, "the peer of {} may advertise itself as a router", interface.name)
-        }
-        Ok(()) => {}
     }
 }
 

@@ -1,6 +1,8 @@
-//! The wire form of rtnetlink(7): messages of a header, a fixed part and attributes, all in the machine's byte order.
+//! The wire form of netlink(7): messages of a header, a fixed part and attributes, all in the machine's byte order.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use zeroize::Zeroizing;
 
 const HEADER: usize = 16;
 
@@ -29,15 +31,21 @@ pub(super) const AF_UNSPEC: u8 = 0;
 pub(super) const AF_INET: u8 = 2;
 pub(super) const AF_INET6: u8 = 10;
 
-/// A request under construction.
-#[derive(Clone, Debug)]
+/// A request under construction. It may hold a key: it is wiped when it is dropped, and not shown.
+#[derive(Clone)]
 pub(super) struct Request {
-    bytes: Vec<u8>,
+    bytes: Zeroizing<Vec<u8>>,
 }
 
 impl Request {
     pub(super) fn new(kind: u16, flags: u16, fixed: &[u8]) -> Self {
-        let mut bytes = vec![0; HEADER];
+        Request::with_room(kind, flags, fixed, 0)
+    }
+
+    /// A request that grows to this many octets without being moved, which would leave a copy of what it holds.
+    pub(super) fn with_room(kind: u16, flags: u16, fixed: &[u8], room: usize) -> Self {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(room.max(HEADER + fixed.len())));
+        bytes.resize(HEADER, 0);
         bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
         bytes[6..8].copy_from_slice(&(flags | REQUEST).to_ne_bytes());
         bytes.extend_from_slice(fixed);
@@ -80,7 +88,11 @@ impl Request {
         u16::from_ne_bytes([self.bytes[6], self.bytes[7]]) & DUMP == DUMP
     }
 
-    pub(super) fn finish(mut self, sequence: u32) -> Vec<u8> {
+    pub(super) fn with_u16(self, kind: u16, value: u16) -> Self {
+        self.with(kind, &value.to_ne_bytes())
+    }
+
+    pub(super) fn finish(mut self, sequence: u32) -> Zeroizing<Vec<u8>> {
         let length = u32::try_from(self.bytes.len()).expect("requests are short");
         self.bytes[..4].copy_from_slice(&length.to_ne_bytes());
         self.bytes[8..12].copy_from_slice(&sequence.to_ne_bytes());
@@ -88,7 +100,8 @@ impl Request {
     }
 
     fn pad(&mut self) {
-        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+        let length = self.bytes.len().next_multiple_of(4);
+        self.bytes.resize(length, 0);
     }
 }
 
@@ -163,8 +176,16 @@ impl<'a> Attributes<'a> {
         self.find(|(k, _)| *k == kind).map(|(_, value)| value)
     }
 
+    pub(super) fn u16(self, kind: u16) -> Option<u16> {
+        Some(u16::from_ne_bytes(self.get(kind)?.get(..2)?.try_into().ok()?))
+    }
+
     pub(super) fn u32(self, kind: u16) -> Option<u32> {
         u32_of(self.get(kind)?)
+    }
+
+    pub(super) fn u64(self, kind: u16) -> Option<u64> {
+        Some(u64::from_ne_bytes(self.get(kind)?.get(..8)?.try_into().ok()?))
     }
 
     pub(super) fn ip(self, kind: u16) -> Option<IpAddr> {
@@ -257,7 +278,7 @@ mod tests {
         fn a_datagram_that_is_cut_gives_its_whole_messages(cut in 0usize..80) {
             let one = |sequence| Request::new(GETLINK, 0, &[0; 16]).with(3, b"x\0").finish(sequence);
             let (first, second) = (one(1), one(2));
-            let all: Vec<u8> = first.iter().chain(&second).copied().collect();
+            let all: Vec<u8> = first.iter().chain(&*second).copied().collect();
             let cut = cut.min(all.len());
             let count = Messages::of(&all[..cut]).count();
             prop_assert_eq!(count, usize::from(cut >= first.len()) + usize::from(cut >= all.len()));

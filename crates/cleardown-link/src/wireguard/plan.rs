@@ -2,6 +2,7 @@
 
 use cleardown_core::link::{Device, Entry, WireGuardPeer};
 use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_kernel::net::wireguard as kernel;
 use data_encoding::BASE64;
 use gotatun::device::Peer;
 use gotatun::x25519::{PublicKey, StaticSecret};
@@ -43,7 +44,7 @@ impl Plan {
     /// # Errors
     /// [`ErrorKind::BadParameter`] for keys that are none, or an entry of another kind.
     pub fn of(entry: &Entry, secret: Option<Zeroizing<String>>) -> Result<Plan> {
-        let Device::WireGuard { listen_port, peers } = &entry.device else {
+        let Device::WireGuard { listen_port, peers, .. } = &entry.device else {
             return Err(bad("the entry is none for WireGuard"));
         };
         let secret = secret.ok_or_else(|| bad("a WireGuard tunnel needs its private key"))?;
@@ -58,6 +59,32 @@ impl Plan {
             peers,
             mtu: entry.network.mtu.unwrap_or(MTU),
         })
+    }
+}
+
+impl Plan {
+    /// The longest packet that goes through, in octets.
+    pub fn mtu(&self) -> u16 {
+        self.mtu
+    }
+
+    /// The same for the kernel's device, with the peers' addresses.
+    pub(super) fn for_kernel(&self, peers: &[Peer]) -> kernel::Tunnel {
+        kernel::Tunnel {
+            private_key: Zeroizing::new(self.private_key.to_bytes()),
+            listen_port: self.listen_port,
+            peers: peers.iter().map(for_kernel).collect(),
+        }
+    }
+}
+
+fn for_kernel(peer: &Peer) -> kernel::Peer {
+    kernel::Peer {
+        public_key: peer.public_key.to_bytes(),
+        shared_key: peer.preshared_key.map(Zeroizing::new),
+        endpoint: peer.endpoint,
+        keepalive: peer.keepalive.unwrap_or_default(),
+        allowed: peer.allowed_ips.iter().filter_map(|net| net.to_string().parse().ok()).collect(),
     }
 }
 
@@ -119,6 +146,22 @@ mod tests {
             shown.contains("vpn.example") && !shown.contains("YAnz") && !shown.contains("96, 9"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn the_kernel_is_told_the_same() {
+        let secret = Zeroizing::new(format!("{KEY}\n{KEY} {KEY}\n"));
+        let plan = Plan::of(&entry(), Some(secret)).unwrap();
+        let endpoint = "192.0.2.7:51820".parse().unwrap();
+        let tunnel = plan.for_kernel(&[plan.peers[0].with_endpoint(Some(endpoint))]);
+        let peer = &tunnel.peers[0];
+        assert_eq!(BASE64.encode(&*tunnel.private_key), KEY);
+        assert_eq!((BASE64.encode(&peer.public_key).as_str(), peer.endpoint), (KEY, Some(endpoint)));
+        assert_eq!(peer.shared_key.as_deref().map(|key| BASE64.encode(key)).as_deref(), Some(KEY));
+        let allowed: Vec<_> = peer.allowed.iter().map(ToString::to_string).collect();
+        assert_eq!((allowed, peer.keepalive), (vec!["10.0.0.0/8".into(), "fd00::/8".into()], 0));
+        let shown = format!("{tunnel:?}");
+        assert!(shown.contains("192.0.2.7") && !shown.contains("96, 9"), "{shown}");
     }
 
     #[test]

@@ -148,7 +148,11 @@ impl<'a> Tunnel<'a> {
         let entry = Entry {
             name,
             user: None,
-            device: Device::WireGuard { listen_port: self.listen_port.filter(|port| *port > 0), peers },
+            device: Device::WireGuard {
+                listen_port: self.listen_port.filter(|port| *port > 0),
+                engine: None,
+                peers,
+            },
             ppp: Ppp::default(),
             network: self.network,
             dialling: Dialling::default(),

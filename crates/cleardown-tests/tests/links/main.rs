@@ -5,6 +5,7 @@
 mod ending;
 mod exchange;
 mod interrupted;
+mod kernel;
 mod making;
 mod modems;
 mod pppd;

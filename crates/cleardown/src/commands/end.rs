@@ -214,7 +214,7 @@ fn link_facts(proof: &LinkProof) -> Vec<String> {
         (proof.interface_gone, "interface gone"),
         (proof.routes_reverted, "routes reverted"),
         (proof.dns_reverted, "DNS reverted"),
-        (proof.worker_reaped, "worker reaped"),
+        (proof.worker_reaped && !proof.without_worker, "worker reaped"),
     ];
     proven(&facts).collect()
 }

@@ -97,6 +97,7 @@ fn link_rows(c: &Connection, link: &Link) -> Vec<Row> {
     rows.push(("received", format::bytes(link.bytes_in)));
     rows.push(("sent", format::bytes(link.bytes_out)));
     let handshake = |seconds| format!("{} ago", format::duration(Duration::from_secs(seconds)));
+    rows.extend(link.engine.map(|engine| ("engine", engine.to_string())));
     rows.extend(link.handshake_seconds.map(|seconds| ("handshake", handshake(seconds))));
     if !link.foreign {
         rows.push(("references", c.references.to_string()));

@@ -99,6 +99,7 @@ fn connection(entry: &Entry, request: &DialRequest) -> Connection {
             packets_in: 900,
             packets_out: 6_000,
             handshake_seconds: None,
+            engine: None,
             drives: Vec::new(),
         }),
         ..Connection::new(entry.name.to_string(), Kind::Link, Status::Connected)
@@ -113,6 +114,7 @@ pub(super) fn ended(c: &Connection) -> Ended {
         routes_reverted: true,
         dns_reverted: true,
         worker_reaped: true,
+        without_worker: false,
     };
     Ended {
         name: c.name.clone(),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Action, Caller, Done, Event, Found, LineEnd, NetworkEnd, Opening, Plan, State, Step, Time, may_pass,
+    Action, Caller, Carrier, Done, Event, Found, LineEnd, NetworkEnd, Opening, Plan, State, Step, Time,
+    may_pass,
 };
 use crate::code::Code;
 use crate::error::{Error, ErrorKind};
@@ -63,8 +64,17 @@ impl Link {
         let mut link = Link::blank(name, plan);
         link.references = 1;
         link.openers.push(Waiter { caller: opener, deadline: None, since: now });
-        let mut out = vec![Action::Journal(Step::Worker)];
-        link.spawn(now, &mut out);
+        let mut out = Vec::new();
+        match link.plan.carrier {
+            Carrier::Worker => {
+                out.push(Action::Journal(Step::Worker));
+                link.spawn(now, &mut out);
+            }
+            Carrier::Kernel => {
+                out.push(Action::Journal(Step::Network));
+                link.dial(now, &mut out);
+            }
+        }
         (link, out)
     }
 
@@ -84,14 +94,15 @@ impl Link {
         link.proof = Link::unproven_proof(link.network, link.line && link.plan.has_device);
         link.state = State::Connected;
         link.ras = RasState::Connected;
-        let whole = found.step == Step::Connected && found.worker && found.interface;
+        let carried = found.worker || link.is_in_kernel();
+        let whole = found.step == Step::Connected && carried && found.interface;
         match found.line_ended {
             Some(end) => link.line_ended(end, now, &mut out),
             None if whole => {}
             None => {
                 link.reason = match found.step {
                     Step::Ending => None,
-                    Step::Connected if found.worker => Some(link.broken(Code::NO_CONNECTION)),
+                    Step::Connected if carried => Some(link.broken(Code::NO_CONNECTION)),
                     Step::Connected => {
                         Some(ErrorKind::WorkerDied("carrying it, while the daemon was away".into()).into())
                     }
@@ -135,7 +146,12 @@ impl Link {
             routes_reverted: !network,
             dns_reverted: !network,
             worker_reaped: false,
+            without_worker: false,
         }
+    }
+
+    fn is_in_kernel(&self) -> bool {
+        self.plan.carrier == Carrier::Kernel
     }
 
     /// Where it is in its life.
@@ -258,7 +274,8 @@ impl Link {
         self.state = State::Opening(Opening::Dialling);
         self.ras = RasState::OpenPort;
         self.line = true;
-        self.proof = Link::unproven_proof(false, self.plan.has_device);
+        self.network |= self.is_in_kernel();
+        self.proof = Link::unproven_proof(self.network, self.plan.has_device);
         self.limit = Some(now + self.plan.dial_timeout + self.plan.hang_up_timeout() + GRACE);
         out.push(Action::Dial);
     }
@@ -291,6 +308,9 @@ impl Link {
     fn network_up(&mut self, now: Time, out: &mut Out) {
         if self.state == State::Opening(Opening::Network) {
             self.state = State::Opening(Opening::TakingUp);
+            if self.is_in_kernel() {
+                return self.serving(now, out);
+            }
             self.limit = Some(now + GRACE);
             out.push(Action::GiveInterface);
         }
@@ -326,7 +346,7 @@ impl Link {
 
     fn redial(&mut self, now: Time, out: &mut Out) {
         self.attempt += 1;
-        if self.worker {
+        if self.worker || self.is_in_kernel() {
             self.dial(now, out);
         } else {
             self.state = State::Opening(Opening::Spawning);
@@ -491,6 +511,7 @@ impl Link {
     /// Nothing is left: says so to everybody who waits.
     fn finish(&mut self, now: Time, out: &mut Out) {
         self.proof.worker_reaped = true;
+        self.proof.without_worker = self.is_in_kernel();
         self.state = if self.was_connected { State::Ended } else { State::Failed };
         let reverted = self.proof.interface_gone && self.proof.routes_reverted && self.proof.dns_reverted;
         if reverted {
@@ -540,7 +561,8 @@ impl Link {
         match self.state {
             State::Pausing => self.redial(now, out),
             State::Opening(stage) => {
-                let error = ErrorKind::Timeout { server: "the worker".into(), during: stage.to_string() };
+                let who = if self.is_in_kernel() { "the kernel" } else { "the worker" };
+                let error = ErrorKind::Timeout { server: who.into(), during: stage.to_string() };
                 self.fail(error.into(), now, out);
             }
             // The worker is stuck. Its death is an answer.

@@ -14,6 +14,9 @@
 //!
 //! Interface, addresses, routes and name servers are taken back as soon as the end begins, while the worker hangs up.
 //!
+//! A link that the kernel carries ([`Carrier::Kernel`]) has no worker: it begins with Dialling, which makes its interface, is
+//! connected as soon as the network is made, and ends with Reverting.
+//!
 //! [`Link::handle`] takes one [`Event`] and says which [`Action`]s follow. Whoever drives it (the daemon) keeps these
 //! rules:
 //!
@@ -47,14 +50,25 @@ use crate::error::{Error, ErrorKind};
 use crate::link::{Device, Entry, RasState};
 use crate::view::{Ended, Status};
 
+/// Who carries a link's packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Carrier {
+    /// A worker process.
+    Worker,
+    /// The kernel, on an interface that is made for the dial and belongs to no process (WireGuard). There is no worker.
+    Kernel,
+}
+
 /// What the life of a link depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Plan {
+    /// Who carries it.
+    pub carrier: Carrier,
     /// How often to dial again when a dial failed for a reason that may pass ([`may_pass`]).
     pub redial_attempts: u32,
     /// The pause before each.
     pub redial_pause: Duration,
-    /// How long one attempt may take; the worker sees to that.
+    /// How long one attempt may take; whoever dials sees to that.
     pub dial_timeout: Duration,
     /// The peer answers when the link is ended (PPP). Where the protocol has no such answer (WireGuard) none is missed.
     pub peer_acknowledges: bool,
@@ -66,13 +80,14 @@ pub struct Plan {
 
 impl Plan {
     /// The plan of an entry. `timeout` is the caller's wish for one attempt.
-    pub fn of(entry: &Entry, timeout: Option<Duration>) -> Plan {
+    pub fn of(entry: &Entry, carrier: Carrier, timeout: Option<Duration>) -> Plan {
         let connecting = match &entry.device {
             Device::Modem { connect_seconds, .. } => Duration::from_secs(u64::from(*connect_seconds) + 60),
             _ => Duration::from_secs(60),
         };
         let has_device = matches!(entry.device, Device::Modem { .. });
         Plan {
+            carrier,
             redial_attempts: entry.dialling.redial_attempts,
             redial_pause: Duration::from_secs(u64::from(entry.dialling.redial_pause_seconds)),
             dial_timeout: timeout.unwrap_or(connecting),
@@ -256,7 +271,8 @@ pub enum Action {
     Journal(Step),
     /// Start a worker. Answers: `WorkerStarted`, `SpawnFailed`.
     SpawnWorker,
-    /// Have the worker dial; `Reached` meanwhile. Answers: `Agreed`, `LineEnded`.
+    /// Have the worker dial; `Reached` meanwhile. Where the kernel carries the link: make the interface and wait for the peer; a
+    /// failure removes the interface, and an end does not wait for the answer. Answers: `Agreed`, `LineEnded`.
     Dial,
     /// Make interface, addresses, routes and name servers. Answers: `NetworkUp`, `NetworkFailed`.
     MakeNetwork,

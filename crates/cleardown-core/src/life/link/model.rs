@@ -1,11 +1,13 @@
-//! An exhaustive check of the machine in a small world: one link, one worker, one daemon, one device, a peer that may be
+//! An exhaustive check of the machine in a small world: one link, one worker (or the kernel in its place), one daemon, one device, a peer that may be
 //! deaf, the network, and two further callers. Faults may strike between any two steps.
 
 use std::time::Duration;
 
 use stateright::{Model, Property};
 
-use super::{Action, Caller, Done, Event, Found, LineEnd, Link, NetworkEnd, Plan, State, Step, Time};
+use super::{
+    Action, Caller, Carrier, Done, Event, Found, LineEnd, Link, NetworkEnd, Plan, State, Step, Time,
+};
 use crate::code::Code;
 use crate::error::{Error, ErrorKind};
 use crate::life::small_world::{Asking, Call, CallerMove, Callers, check, rank};
@@ -18,7 +20,7 @@ const OPENER: Caller = Caller(0);
 struct World {
     /// None while the daemon is down.
     link: Option<Link>,
-    has_device: bool,
+    kind: Kind,
     journal: Option<(Step, u32)>,
     /// The worker process.
     worker: bool,
@@ -42,6 +44,14 @@ struct World {
     broken: Option<&'static str>,
 }
 
+/// What kind of link it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Modem,
+    Cable,
+    InKernel,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Wish {
     Dial,
@@ -55,6 +65,8 @@ enum Ask {
     /// What the worker, or its death, says unasked.
     News(Event),
     Kernel(Action),
+    /// The wait for the peer of a link that the kernel carries.
+    Call,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,17 +91,19 @@ enum Move {
 
 struct Small {
     faults: u8,
-    has_device: bool,
+    kind: Kind,
     wishes: Vec<(Wish, Wish)>,
 }
 
-fn plan(has_device: bool) -> Plan {
+fn plan(kind: Kind) -> Plan {
+    let in_kernel = kind == Kind::InKernel;
     Plan {
+        carrier: if in_kernel { Carrier::Kernel } else { Carrier::Worker },
         redial_attempts: 1,
         redial_pause: Duration::from_secs(9),
         dial_timeout: Duration::from_secs(60),
-        peer_acknowledges: true,
-        has_device,
+        peer_acknowledges: !in_kernel,
+        has_device: kind == Kind::Modem,
         minimum: Duration::from_secs(1),
     }
 }
@@ -99,10 +113,10 @@ fn error() -> Error {
 }
 
 impl World {
-    fn new(has_device: bool, wishes: (Wish, Wish), faults: u8) -> World {
+    fn new(kind: Kind, wishes: (Wish, Wish), faults: u8) -> World {
         let mut world = World {
             link: None,
-            has_device,
+            kind,
             journal: None,
             worker: false,
             dialled: false,
@@ -116,11 +130,19 @@ impl World {
             faults,
             broken: None,
         };
-        let (link, actions) = Link::open("office".into(), plan(has_device), OPENER, Time::ZERO);
+        let (link, actions) = Link::open("office".into(), plan(kind), OPENER, Time::ZERO);
         world.link = Some(link);
         world.carry_out(actions);
         world.compress_times(Time::ZERO);
         world
+    }
+
+    fn has_device(&self) -> bool {
+        self.kind == Kind::Modem
+    }
+
+    fn is_in_kernel(&self) -> bool {
+        self.kind == Kind::InKernel
     }
 
     fn promise(&mut self, kept: bool, what: &'static str) {
@@ -157,11 +179,17 @@ impl World {
                     self.journal = Some((step, self.link.as_ref().map_or(1, Link::references)));
                 }
                 Action::SpawnWorker => {
+                    self.promise(!self.is_in_kernel(), "the kernel needs no worker");
                     self.promise(!self.worker, "one worker at a time");
                     self.promise(self.journal.is_some(), "intent before the deed");
                     self.worker = true;
                     self.dialled = false;
                     self.asked.push(Ask::Worker(action));
+                }
+                Action::Dial if self.is_in_kernel() => {
+                    self.promise(step(self) >= Some(Step::Network), "intent before the deed");
+                    self.network = true;
+                    self.asked.push(Ask::Call);
                 }
                 Action::Dial => {
                     self.promise(step(self) >= Some(Step::Line), "intent before the deed");
@@ -210,7 +238,8 @@ impl World {
             Ok(Done::Dialled) => {
                 // Unless it has just broken.
                 let unheard = self.asked.iter().any(|ask| matches!(ask, Ask::News(_)));
-                let whole = self.worker && self.off_hook && self.network;
+                let carried = (self.worker && self.off_hook) || self.is_in_kernel();
+                let whole = carried && self.network;
                 self.promise(whole || unheard, "dialled means connected");
             }
             Ok(Done::Released(left)) => self.promise(*left > 0, "the last reference ends it"),
@@ -231,7 +260,7 @@ impl World {
 
     fn worker_vanishes(&mut self) {
         self.asked.retain(|ask| !matches!(ask, Ask::Worker(_)));
-        if !self.has_device {
+        if !self.has_device() {
             // Nothing but the process kept the line open.
             self.off_hook = false;
         }
@@ -245,7 +274,7 @@ impl World {
     fn line_ends(&mut self, acknowledged: bool, wedged: bool) -> Event {
         self.off_hook &= wedged;
         self.wedged = wedged;
-        let device_answers = self.has_device.then_some(!wedged);
+        let device_answers = self.has_device().then_some(!wedged);
         Event::LineEnded(LineEnd { error: error(), acknowledged, device_answers })
     }
 
@@ -266,6 +295,12 @@ impl World {
                 let end = NetworkEnd { interface_gone: well, routes_reverted: well, dns_reverted: well };
                 Event::Reverted(end)
             }
+            Ask::Call if well => Event::Agreed,
+            Ask::Call => {
+                // The interface is removed before this is said.
+                self.network = false;
+                self.line_ends(false, false)
+            }
             Ask::Worker(Action::SpawnWorker) if well => Event::WorkerStarted,
             Ask::Worker(Action::SpawnWorker) => {
                 self.worker = false;
@@ -281,9 +316,9 @@ impl World {
             Ask::Worker(Action::HangUp { .. }) => {
                 let acknowledged = self.peer && !self.deaf;
                 self.peer &= self.deaf;
-                self.line_ends(acknowledged, !well && self.has_device)
+                self.line_ends(acknowledged, !well && self.has_device())
             }
-            Ask::Worker(_) => self.line_ends(false, !well && self.has_device),
+            Ask::Worker(_) => self.line_ends(false, !well && self.has_device()),
         };
         self.tell(event);
         Some(())
@@ -369,15 +404,15 @@ impl World {
     fn daemon_starts(&mut self) {
         let Some((step, references)) = self.journal else { return };
         let ended = self.worker && self.dialled && !self.off_hook;
-        let device_answers = self.has_device.then_some(true);
+        let device_answers = self.has_device().then_some(true);
         let found = Found {
             step,
             references,
             worker: self.worker,
             line_ended: ended.then(|| LineEnd { error: error(), acknowledged: false, device_answers }),
-            interface: self.network && self.worker,
+            interface: self.network && (self.worker || self.is_in_kernel()),
         };
-        let (link, actions) = Link::adopt("office".into(), plan(self.has_device), found, Time::ZERO);
+        let (link, actions) = Link::adopt("office".into(), plan(self.kind), found, Time::ZERO);
         let kept = link.references();
         self.promise(link.state() != State::Connected || kept == references, "references are kept");
         self.link = Some(link);
@@ -386,8 +421,12 @@ impl World {
     }
 
     fn first_of_its_actor(&self, n: usize) -> bool {
-        let is_kernel = |ask: &Ask| matches!(ask, Ask::Kernel(_));
-        !self.asked[..n].iter().any(|other| is_kernel(other) == is_kernel(&self.asked[n]))
+        let actor = |ask: &Ask| match ask {
+            Ask::Worker(_) | Ask::News(_) => 0,
+            Ask::Kernel(_) => 1,
+            Ask::Call => 2,
+        };
+        !self.asked[..n].iter().any(|other| actor(other) == actor(&self.asked[n]))
     }
 
     fn over(&self) -> bool {
@@ -447,7 +486,7 @@ impl Model for Small {
     type Action = Move;
 
     fn init_states(&self) -> Vec<World> {
-        self.wishes.iter().map(|wishes| World::new(self.has_device, *wishes, self.faults)).collect()
+        self.wishes.iter().map(|wishes| World::new(self.kind, *wishes, self.faults)).collect()
     }
 
     fn actions(&self, world: &World, moves: &mut Vec<Move>) {
@@ -532,8 +571,8 @@ fn is(world: &World, state: State) -> bool {
     world.link.as_ref().is_some_and(|link| link.state() == state)
 }
 
-fn explore(has_device: bool, faults: u8, wishes: Vec<(Wish, Wish)>) {
-    check(Small { faults, has_device, wishes }, |world| {
+fn explore(kind: Kind, faults: u8, wishes: Vec<(Wish, Wish)>) {
+    check(Small { faults, kind, wishes }, |world| {
         format!("{:?} {:?}", world.link.as_ref().map(Link::state), world.asked)
     });
 }
@@ -549,11 +588,14 @@ const PAIRS: [(Wish, Wish); 6] = [
 
 #[test]
 fn every_pair_of_callers_with_a_fault_at_any_step() {
-    explore(true, 1, PAIRS.to_vec());
-    explore(false, 1, PAIRS.to_vec());
+    for kind in [Kind::Modem, Kind::Cable, Kind::InKernel] {
+        explore(kind, 1, PAIRS.to_vec());
+    }
 }
 
 #[test]
 fn two_faults_at_any_step() {
-    explore(true, 2, vec![(Wish::Dial, Wish::HangUp), (Wish::HangUp, Wish::End)]);
+    for kind in [Kind::Modem, Kind::InKernel] {
+        explore(kind, 2, vec![(Wish::Dial, Wish::HangUp), (Wish::HangUp, Wish::End)]);
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{
-    Action, Caller, Done, Event, Found, LineEnd, Link, NetworkEnd, Opening, Plan, State, Step, Time,
+    Action, Caller, Carrier, Done, Event, Found, LineEnd, Link, NetworkEnd, Opening, Plan, State, Step, Time,
 };
 use crate::code::Code;
 use crate::error::{Error, ErrorKind};
@@ -23,6 +23,7 @@ fn s(seconds: u64) -> Time {
 
 fn plan(redial_attempts: u32) -> Plan {
     Plan {
+        carrier: Carrier::Worker,
         redial_attempts,
         redial_pause: s(60),
         dial_timeout: s(90),
@@ -137,6 +138,72 @@ fn a_busy_line_is_dialled_again_and_a_wrong_password_is_not() {
     let refused = failed(Code::AUTHENTICATION_FAILURE).error;
     assert_eq!(actions, [Action::ForgetJournal, Action::Report(OPENER, Err(refused))]);
     assert_eq!(link.state(), State::Failed);
+}
+
+/// A link that the kernel dials.
+fn dialling_in_kernel(redial_attempts: u32) -> Link {
+    let plan = Plan {
+        carrier: Carrier::Kernel,
+        peer_acknowledges: false,
+        has_device: false,
+        minimum: Duration::ZERO,
+        ..plan(redial_attempts)
+    };
+    let (link, actions) = Link::open("office".into(), plan, OPENER, s(0));
+    assert_eq!(
+        actions,
+        [Action::Journal(Step::Network), Action::Dial],
+        "the interface may exist from now on"
+    );
+    link
+}
+
+#[test]
+fn what_the_kernel_carries_has_no_worker() {
+    let mut link = dialling_in_kernel(0);
+    assert_eq!(link.handle(Event::Agreed, s(1)), [Action::Journal(Step::Network), Action::MakeNetwork]);
+    let actions = link.handle(Event::NetworkUp, s(1));
+    assert_eq!(actions, [Action::Journal(Step::Connected), Action::Report(OPENER, Ok(Done::Dialled))]);
+    assert_eq!(end(&mut link, 8), [Action::Journal(Step::Ending), Action::RevertNetwork]);
+    let actions = link.handle(Event::Reverted(REVERTED), s(2));
+    assert!(ended(&actions).unproven.is_empty(), "{actions:?}");
+    assert_eq!((link.state(), actions[0].clone()), (State::Ended, Action::ForgetJournal));
+}
+
+#[test]
+fn an_end_does_not_wait_for_the_kernels_peer() {
+    let mut link = dialling_in_kernel(0);
+    assert_eq!(end(&mut link, 8), [Action::Journal(Step::Ending), Action::RevertNetwork]);
+    assert_eq!(link.state(), State::Reverting);
+    assert_eq!(link.handle(Event::Agreed, s(2)), [], "too late");
+    assert_eq!(link.handle(Event::Reverted(REVERTED), s(2))[0], Action::ForgetJournal);
+    assert_eq!(link.state(), State::Failed);
+}
+
+#[test]
+fn the_kernel_dials_again_too() {
+    let mut link = dialling_in_kernel(1);
+    let silent = LineEnd { device_answers: None, ..failed(Code::NO_ANSWER) };
+    assert_eq!(link.handle(Event::LineEnded(silent.clone()), s(20)), []);
+    assert_eq!(link.state(), State::Pausing);
+    assert_eq!(link.handle(Event::Tick, s(80)), [Action::Dial]);
+    let actions = link.handle(Event::LineEnded(silent.clone()), s(100));
+    assert_eq!(actions, [Action::Journal(Step::Ending), Action::RevertNetwork]);
+    let actions = link.handle(Event::Reverted(REVERTED), s(100));
+    assert_eq!(actions, [Action::ForgetJournal, Action::Report(OPENER, Err(silent.error))]);
+}
+
+#[test]
+fn a_daemon_takes_up_what_the_kernel_carries() {
+    let mut found =
+        Found { step: Step::Connected, references: 2, worker: false, line_ended: None, interface: true };
+    let plan = dialling_in_kernel(0).plan;
+    let (link, actions) = Link::adopt("office".into(), plan.clone(), found.clone(), s(0));
+    assert_eq!((link.state(), link.references(), actions), (State::Connected, 2, vec![]));
+    found.interface = false;
+    let (link, actions) = Link::adopt("office".into(), plan, found, s(0));
+    assert_eq!(actions, [Action::Journal(Step::Ending), Action::RevertNetwork]);
+    assert_eq!(link.reason().map(Error::code), Some(Code::NO_CONNECTION));
 }
 
 #[test]
