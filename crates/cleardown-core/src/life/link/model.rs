@@ -297,8 +297,8 @@ impl World {
             }
             Ask::Call if well => Event::Agreed,
             Ask::Call => {
-                // The interface is removed before this is said.
-                self.network = false;
+                // The interface is removed before this is said, unless an end does that.
+                self.network &= self.link.as_ref().is_some_and(|link| link.state().is_ending());
                 self.line_ends(false, false)
             }
             Ask::Worker(Action::SpawnWorker) if well => Event::WorkerStarted,
