@@ -9,6 +9,7 @@ mod framing;
 mod life;
 mod listing;
 mod manager;
+mod pppd;
 mod rows;
 mod stage;
 mod traffic;
@@ -39,6 +40,7 @@ const PARTS: &[Part] = &[
     Part { name: "calls", limit: Duration::from_secs(90), measure: calls::measure },
     Part { name: "life", limit: Duration::from_secs(120), measure: life::measure },
     Part { name: "traffic", limit: Duration::from_secs(150), measure: traffic::measure },
+    Part { name: "pppd", limit: Duration::from_secs(300), measure: pppd::measure },
     Part { name: "framing", limit: Duration::from_secs(60), measure: framing::measure },
 ];
 

@@ -104,8 +104,11 @@ impl Settings {
             let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
             let arguments = fs::read(entry.path().join("cmdline")).unwrap_or_default();
             let mut arguments = arguments.split(|byte| *byte == 0);
-            let daemon = arguments.next().is_some_and(|program| program.ends_with(b"cleardownd"));
-            if daemon && environment.split(|byte| *byte == 0).any(|variable| variable == mark) {
+            let started =
+                |program: &[u8]| program.ends_with(b"cleardownd") || program.ends_with(b"linux.uml");
+            if arguments.next().is_some_and(started)
+                && environment.split(|byte| *byte == 0).any(|variable| variable == mark)
+            {
                 found.push((pid, arguments.next() == Some(b"worker")));
             }
         }

@@ -17,8 +17,17 @@ use tokio::sync::mpsc;
 
 /// Starts worker processes.
 pub(crate) trait Spawner: Send + Sync {
-    /// Starts a worker that serves this listening socket, as our own user or as another one; its process id.
-    fn spawn(&self, id: &str, listener: OwnedFd, user: Option<u32>) -> io::Result<u32>;
+    /// Starts a worker that serves this listening socket; its process id.
+    fn spawn(&self, id: &str, listener: OwnedFd, how: How) -> io::Result<u32>;
+}
+
+/// How a worker runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct How {
+    /// As another user than our own.
+    pub(crate) user: Option<u32>,
+    /// All that it carries is one task: a second thread would only cost memory.
+    pub(crate) one_thread: bool,
 }
 
 /// A worker that runs and can be talked to.
@@ -76,14 +85,14 @@ pub(crate) async fn ask(
 
 /// Starts a worker whose socket is at `path`.
 pub(crate) fn start(spawner: &dyn Spawner, id: &str, path: &Path) -> Result<Worker> {
-    start_as(spawner, id, path, None)
+    start_with(spawner, id, path, How::default())
 }
 
-/// The same, with a worker that runs as another user.
-pub(crate) fn start_as(spawner: &dyn Spawner, id: &str, path: &Path, user: Option<u32>) -> Result<Worker> {
+/// The same, with a worker that runs in another way.
+pub(crate) fn start_with(spawner: &dyn Spawner, id: &str, path: &Path, how: How) -> Result<Worker> {
     let during = |what: &'static str| move |e: io::Error| Error::os(what, &e);
     let listener = Listener::bind(path).map_err(during("making the worker's socket"))?;
-    let pid = spawner.spawn(id, listener, user).map_err(during("starting the worker"))?;
+    let pid = spawner.spawn(id, listener, how).map_err(during("starting the worker"))?;
     let process = Process::of(pid).map_err(during("watching the worker"))?;
     // The socket listens already: this does not wait for the worker.
     match Client::connect(path) {
@@ -114,11 +123,12 @@ const LAST_GASP: Duration = Duration::from_millis(200);
 pub(crate) struct OwnExecutable;
 
 impl Spawner for OwnExecutable {
-    fn spawn(&self, id: &str, listener: OwnedFd, user: Option<u32>) -> io::Result<u32> {
-        let user = user.map(Credentials::of).transpose()?;
+    fn spawn(&self, id: &str, listener: OwnedFd, how: How) -> io::Result<u32> {
+        let user = how.user.map(Credentials::of).transpose()?;
         // Not by its path: the file may have been replaced by an upgrade.
         let mut command = Command::new("/proc/self/exe");
         command.arg0("cleardownd").args(["worker", id]).current_dir("/");
+        command.args(how.one_thread.then_some(cleardown_worker::ONE_THREAD));
         command.stdin(Stdio::from(listener)).stdout(Stdio::null()).stderr(Stdio::inherit());
         // SAFETY: setsid(2), setgroups(2), setresgid(2) and setresuid(2) are async-signal-safe as bare system calls, and
         // nothing else happens between fork and exec.

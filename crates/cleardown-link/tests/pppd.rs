@@ -8,9 +8,7 @@
 mod common;
 
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use cleardown_link::engine::{End, Order, Plan, Report, Talk, Why, run_on};
@@ -18,6 +16,7 @@ use cleardown_link::line::{Line, Open};
 use cleardown_link::ppp::auth::client::Identity;
 use cleardown_link::ppp::session::{Config, Event, Reason};
 use cleardown_testkit::pppd;
+use cleardown_testkit::process::Group;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -29,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// pppd, waiting on a line. Dropping it switches its machine off.
 struct Pppd {
-    machine: Child,
+    _machine: Group,
     line: Option<OwnedFd>,
     _folder: tempfile::TempDir,
 }
@@ -42,34 +41,8 @@ impl Pppd {
         let init = pppd::init(folder.path(), "secret", &run)?;
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-        let mut command = Command::new(pppd::KERNEL);
-        command
-            .args(pppd::ARGUMENTS)
-            .arg(format!("init={}", init.display()))
-            .env("TMPDIR", "/dev/shm")
-            .env("HOME", folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0);
-        let line = theirs.as_raw_fd();
-        // SAFETY: dup2 is async-signal-safe, and nothing else happens between fork and exec.
-        unsafe {
-            command.pre_exec(move || match libc::dup2(line, 63) {
-                63 => Ok(()),
-                _ => Err(std::io::Error::last_os_error()),
-            });
-        }
-        let machine = command.spawn().unwrap();
-        Some(Pppd { machine, line: Some(ours), _folder: folder })
-    }
-}
-
-impl Drop for Pppd {
-    fn drop(&mut self) {
-        let group = rustix::process::Pid::from_child(&self.machine);
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        let _ = self.machine.wait();
+        let machine = pppd::start(&init, theirs).unwrap();
+        Some(Pppd { _machine: machine, line: Some(ours), _folder: folder })
     }
 }
 

@@ -1,8 +1,14 @@
 //! pppd in a kernel of its own (user-mode-linux): somebody else's idea of PPP.
 
 use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::process::Group;
 
 /// The program that is the guest's kernel.
 pub const KERNEL: &str = "/usr/bin/linux.uml";
@@ -54,4 +60,24 @@ pub fn init(folder: &Path, secret: &str, run: &str) -> Option<PathBuf> {
     fs::write(&init, script + run + "\n").expect("the guest's first program can be written");
     fs::set_permissions(&init, fs::Permissions::from_mode(0o755)).expect("it is ours");
     Some(init)
+}
+
+/// Starts a guest whose serial port is `line`.
+///
+/// # Errors
+/// What starting a process answers.
+pub fn start(init: &Path, line: OwnedFd) -> io::Result<Group> {
+    let mut command = Command::new(KERNEL);
+    command.args(ARGUMENTS).arg(format!("init={}", init.display())).env("TMPDIR", "/dev/shm");
+    command.envs(init.parent().map(|folder| ("HOME", folder)));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let number = line.as_raw_fd();
+    // SAFETY: dup2 is async-signal-safe, and nothing else happens between fork and exec.
+    unsafe {
+        command.pre_exec(move || match libc::dup2(number, 63) {
+            63 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        });
+    }
+    Group::spawn(&mut command)
 }

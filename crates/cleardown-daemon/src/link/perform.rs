@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use super::actor::{Actor, Work};
 use super::network::Job;
-use crate::supervisor;
+use crate::supervisor::{self, How};
 
 impl Actor {
     pub(super) async fn perform_all(&mut self, actions: Vec<Action>) {
@@ -97,10 +97,12 @@ impl Actor {
 
     async fn spawn_worker(&mut self) -> Event {
         let (context, id) = (self.context.clone(), self.record.spec.id.clone());
+        // WireGuard encrypts what goes out while it decrypts what comes in.
+        let one_thread = !self.handle.shakes_hands();
         let user = Some(self.record.spec.owner).filter(|owner| *owner != context.rules.me);
         let start = move || {
             let socket = context.worker_socket(&id);
-            supervisor::start_as(&*context.spawner, &id, &socket, user)
+            supervisor::start_with(&*context.spawner, &id, &socket, How { user, one_thread })
         };
         // The blocking pool has no reactor of its own, but knows ours.
         match tokio::task::spawn_blocking(start).await {

@@ -15,7 +15,7 @@ use cleardown_worker::control::{
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use crate::supervisor::Spawner;
+use crate::supervisor::{How, Spawner};
 
 /// How the workers behave.
 #[derive(Clone, Debug, Default)]
@@ -124,7 +124,7 @@ impl Drop for Shared {
 }
 
 impl Spawner for Pretend {
-    fn spawn(&self, _id: &str, listener: OwnedFd, _user: Option<u32>) -> io::Result<u32> {
+    fn spawn(&self, _id: &str, listener: OwnedFd, _how: How) -> io::Result<u32> {
         let child: Child = Command::new("sleep").arg("600").spawn()?;
         let pid = child.id();
         self.0.children.lock().push(pid);
