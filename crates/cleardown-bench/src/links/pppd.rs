@@ -41,19 +41,22 @@ pub(super) fn measure(quick: bool) -> io::Result<Section> {
     );
     let head = ["Mbit/s", "our link - pppd", "pppd - pppd", "times pppd"];
     let mut section = Section::new("Beside pppd", &about, &head);
+    let runtime = stage::runtime()?;
+    let stage = runtime.block_on(Stage::new())?;
     for _ in 0..if quick { 2 } else { 5 } {
-        ours(octets, &mut section)?;
+        runtime.block_on(ours(&stage, octets, &mut section))?;
         theirs(octets, &mut section)?;
         let took = port(octets)?;
         section.add("port", rate(octets, took));
     }
+    runtime.block_on(stage.close())?;
     for (what, way) in [("towards the far end", "out"), ("from the far end", "in")] {
         let [own, peer] = ["ours", "pppd"].map(|name| section.median(&format!("{name}, {way}")));
         section.row(&[what, &format!("{own:.0}"), &format!("{peer:.0}"), &times(own / peer)]);
     }
     let limit = section.median("port");
     section.note(format!(
-        "The limit: the guest's serial port alone, read out by a plain program, gives {limit:.0} Mbit/s."
+        "The limit: the guest's serial port alone, read out by a plain program, gives {limit:.0} Mbit/s; a guest that receives is far slower, which bounds whatever goes into one."
     ));
     section.note(
         "This is no fair comparison of two ends: a guest's system calls and serial port cost many times those of this \
@@ -86,30 +89,23 @@ fn far(octets: usize, line: OwnedFd) -> io::Result<Group> {
     guest("far", &run, line)
 }
 
-fn ours(octets: usize, section: &mut Section) -> io::Result<()> {
-    let runtime = stage::runtime()?;
-    runtime.block_on(async {
-        let stage = Stage::new().await?;
-        let socket = stage::home()?.join("pppd.sock");
-        let listener = UnixListener::bind(&socket)?;
-        let request = stage::given(stage::entry("pppd", Device::Unix { path: socket.clone() })?);
-        let answering = async {
-            let (line, _) = listener.accept().await?;
-            let line = line.into_std()?;
-            line.set_nonblocking(false)?;
-            far(octets, line.into())
-        };
-        let dialling = async { stage.client.dial(&request, None, |_| {}).await.map_err(io::Error::other) };
-        let (_, guest) = tokio::try_join!(dialling, answering)?;
-        let both = tokio::task::spawn_blocking(move || io::Result::Ok((send(octets)?, receive(octets)?)));
-        let (out, back) = both.await.map_err(io::Error::other)??;
-        section.add("ours, out", rate(octets, out));
-        section.add("ours, in", rate(octets, back));
-        stage.end(Which::Names(vec!["pppd".into()]), None).await?;
-        drop(guest);
-        fs::remove_file(socket)?;
-        stage.close().await
-    })
+async fn ours(stage: &Stage, octets: usize, section: &mut Section) -> io::Result<()> {
+    let socket = stage::home()?.join("pppd.sock");
+    let listener = UnixListener::bind(&socket)?;
+    let request = stage::given(stage::entry("pppd", Device::Unix { path: socket.clone() })?);
+    let answering = async {
+        let line = listener.accept().await?.0.into_std()?;
+        line.set_nonblocking(false)?;
+        far(octets, line.into())
+    };
+    let dialling = async { stage.client.dial(&request, None, |_| {}).await.map_err(io::Error::other) };
+    let (_, _guest) = tokio::try_join!(dialling, answering)?;
+    let both = tokio::task::spawn_blocking(move || io::Result::Ok((send(octets)?, receive(octets)?)));
+    let (out, back) = both.await.map_err(io::Error::other)??;
+    section.add("ours, out", rate(octets, out));
+    section.add("ours, in", rate(octets, back));
+    stage.end(Which::Names(vec!["pppd".into()]), None).await?;
+    fs::remove_file(socket)
 }
 
 fn connect(port: u16) -> io::Result<TcpStream> {
