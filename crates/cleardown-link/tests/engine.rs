@@ -69,12 +69,20 @@ fn answering(seed: u8) -> Config {
 
 /// A peer of ours that answers on a Unix socket, by way of a second engine whose line is a relay.
 async fn pair() -> (Link, Link, tempfile::TempDir) {
+    pair_with(Config::default().line.mru).await
+}
+
+/// Both receive datagrams of so many octets.
+async fn pair_with(mru: u16) -> (Link, Link, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let paths = [folder.path().join("caller"), folder.path().join("answerer")];
     let listeners = paths.clone().map(|path| UnixListener::bind(path).unwrap());
-    let caller = Link::dial(plan(Line::Unix { path: paths[0].clone() }));
-    let line = Line::Unix { path: paths[1].clone() };
-    let answerer = Link::dial(Plan { ppp: answering(4), ..plan(line) });
+    let [mut caller, mut answerer] = paths.map(|path| plan(Line::Unix { path }));
+    answerer.ppp = answering(4);
+    for plan in [&mut caller, &mut answerer] {
+        plan.ppp.line.mru = mru;
+    }
+    let (caller, answerer) = (Link::dial(caller), Link::dial(answerer));
     let (a, b) = (listeners[0].accept().await.unwrap().0, listeners[1].accept().await.unwrap().0);
     tokio::spawn(relay(a, b));
     (caller, answerer, folder)
@@ -92,10 +100,10 @@ fn datagram(fill: u8, length: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn datagrams_pass_both_ways_and_the_end_is_acknowledged() {
-    let (mut caller, mut answerer, _folder) = pair().await;
+    let (mut caller, mut answerer, _folder) = pair_with(4000).await;
     let (here, there) = (caller.up().await, answerer.up().await);
-    let mut buffer = [0; 2000];
-    for length in [1, 20, 576, 1500] {
+    let mut buffer = [0; 5000];
+    for length in [1, 20, 576, 1500, 4000] {
         for (from, to) in [(&here, &there), (&there, &here)] {
             let sent = datagram(0x7e, length);
             rustix::io::write(from, &sent).unwrap();

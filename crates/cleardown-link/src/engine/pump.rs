@@ -123,13 +123,16 @@ impl Pump {
 
     async fn until_done(mut self) -> End {
         let mut from_line = vec![0; 64 << 10];
-        let mut from_tun = vec![0; 2048.max(usize::from(self.session.mtu()) + 64)];
+        let mut from_tun = vec![0; 2048];
         let mut timer = std::pin::pin!(tokio::time::sleep_until(Instant::now()));
         while !self.done {
             self.settle().await;
             if self.done {
                 break;
             }
+            // What the peer can receive is known once it has been agreed on, and may be agreed on anew.
+            let room = usize::from(self.session.mtu()) + 64;
+            from_tun.resize(from_tun.len().max(room), 0);
             self.turn(&mut from_line, &mut from_tun, timer.as_mut()).await;
         }
         self.line.close().await;
