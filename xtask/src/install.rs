@@ -37,17 +37,21 @@ const OLD_WORDS: &[(&str, &str)] = &[
 ];
 
 pub(crate) fn install(args: &[String]) -> Outcome {
-    let (mut prefix, mut built) = (PathBuf::from("/usr/local"), target("release"));
+    let (mut prefix, mut built) = (PathBuf::from("/usr/local"), None);
     for pair in args.chunks(2) {
         match pair {
             [flag, dir] if flag == "--prefix" => prefix = PathBuf::from(dir),
-            [flag, dir] if flag == "--built" => built = PathBuf::from(dir),
+            [flag, dir] if flag == "--built" => built = Some(PathBuf::from(dir)),
             _ => return failed(format!("install does not know {}", pair.join(" "))),
         }
     }
-    if built == target("release") {
-        cargo(&["build", "--workspace", "--locked", "--release"])?;
-    }
+    let built = match built {
+        Some(built) => built,
+        None => {
+            cargo(&["build", "--workspace", "--locked", "--release"])?;
+            target("release")
+        }
+    };
     for name in ["cleardown", "cleardownd"] {
         let bytes = read(&built.join(name))?;
         put(&prefix.join("bin").join(name), &bytes, 0o755)?;

@@ -92,8 +92,10 @@ pub enum ErrorKind {
     Daemon(String),
     /// The worker died while doing what.
     WorkerDied(String),
-    /// The profile cannot be read or written: where (file, line, column), and why.
+    /// The profile is damaged: where (file, line, column), and how.
     Profile { at: String, why: String },
+    /// A file or folder of the profile cannot be read or written: what was being done.
+    ProfileFile(String),
     /// This is not supported, and by what.
     NotSupported(String),
     /// The text is no name of a phone-book entry.
@@ -209,6 +211,7 @@ impl ErrorKind {
             Daemon(_) => Code::NO_NETWORK,
             WorkerDied(_) => Code::UNEXP_NET_ERR,
             Profile { .. } => Code::BAD_PROFILE,
+            ProfileFile(_) => Code::CANNOT_OPEN_PROFILE,
             NotSupported(_) | Foreign { .. } => Code::NOT_SUPPORTED,
             BadEntryName(_) => Code(123),
             NoSuchEntry(_) => Code::CANNOT_FIND_PHONEBOOK_ENTRY,
@@ -283,6 +286,7 @@ impl ErrorKind {
             Foreign { name, process: None, .. } => format!("end it with what made it, for example wg-quick down {name} or nmcli device disconnect {name}"),
             Foreign { process: Some((program, pid)), .. } => format!("end it with the command that started {program}, or end the process (kill {pid}): the interface goes with it"),
             Profile { .. } => "correct the file or remove it; the others are not affected".into(),
+            ProfileFile(_) => "see that it can be read and written, and that the disk is not full".into(),
             _ => return None,
         })
     }
@@ -342,6 +346,7 @@ impl fmt::Display for ErrorKind {
             Daemon(why) => write!(f, "the daemon cannot be reached: {why}"),
             WorkerDied(during) => write!(f, "the worker died while {during}"),
             Profile { at, why } => write!(f, "the profile is damaged at {at}: {why}"),
+            ProfileFile(during) => write!(f, "the profile cannot be used: {during} failed"),
             NotSupported(what) => write!(f, "{what} is not supported"),
             BadEntryName(name) => write!(f, "{name:?} is no name for a phone-book entry"),
             NoSuchEntry(name) => write!(f, "the phone book has no entry {name}"),

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cleardown_core::{Error, Result};
+use cleardown_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
 
 /// No file of the profile is anywhere near this long; a longer one is not ours.
@@ -43,7 +43,7 @@ impl Access {
 pub(crate) fn write(folder: &Path, name: &str, content: &[u8], access: Access) -> Result<()> {
     let target = folder.join(name);
     let during = format!("writing {}", target.display());
-    replace(folder, &target, content, access).map_err(|e| Error::os(during, &e))
+    replace(folder, &target, content, access).map_err(|e| out_of_reach(during, &e))
 }
 
 /// The folder and what is above it. The system's profile has parts that everybody may read, a user's is their own.
@@ -80,16 +80,13 @@ pub(crate) fn read(folder: &Path, name: &str) -> Result<Option<Zeroizing<Vec<u8>
     let mut file = match File::open(&path) {
         Ok(file) => file.take(LONGEST + 1),
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(Error::os(during(), &e)),
+        Err(e) => return Err(out_of_reach(during(), &e)),
     };
     // Allocated once, so that growing leaves no copies of a secret behind.
     let mut content = Zeroizing::new(Vec::with_capacity(LONGEST as usize + 1));
-    file.read_to_end(&mut content).map_err(|e| Error::os(during(), &e))?;
+    file.read_to_end(&mut content).map_err(|e| out_of_reach(during(), &e))?;
     if content.len() as u64 > LONGEST {
-        return Err(Error::os(
-            during(),
-            &io::Error::from_raw_os_error(rustix::io::Errno::FBIG.raw_os_error()),
-        ));
+        return Err(out_of_reach(during(), &rustix::io::Errno::FBIG.into()));
     }
     Ok(Some(content))
 }
@@ -100,7 +97,7 @@ pub(crate) fn remove(folder: &Path, name: &str) -> Result<bool> {
     match fs::remove_file(&path).and_then(|()| File::open(folder)?.sync_all()) {
         Ok(()) => Ok(true),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(Error::os(format!("removing {}", path.display()), &e)),
+        Err(e) => Err(out_of_reach(format!("removing {}", path.display()), &e)),
     }
 }
 
@@ -110,14 +107,18 @@ pub(crate) fn names(folder: &Path, suffix: &str) -> Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Error::os(during(), &e)),
+        Err(e) => return Err(out_of_reach(during(), &e)),
     };
     let mut names = Vec::new();
     for entry in entries {
-        let name = entry.map_err(|e| Error::os(during(), &e))?.file_name();
+        let name = entry.map_err(|e| out_of_reach(during(), &e))?.file_name();
         let stem = name.to_str().and_then(|name| name.strip_suffix(suffix));
         names.extend(stem.filter(|stem| !stem.starts_with('.')).map(str::to_owned));
     }
     names.sort();
     Ok(names)
+}
+
+fn out_of_reach(during: String, error: &io::Error) -> Error {
+    Error::from(ErrorKind::ProfileFile(during)).because(error)
 }

@@ -44,6 +44,20 @@ fn a_drive_is_one_readable_private_file() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_used_is_1205() {
+    let config = tempfile::tempdir().unwrap();
+    fs::write(config.path().join("drives"), "no folder").unwrap();
+    let drives = Drives::new(config.path());
+    for error in [drives.load().unwrap_err(), drives.put(&drive("z:", "//fs1/projects")).unwrap_err()] {
+        assert_eq!(error.code().0, 1205, "{error}");
+        assert!(
+            error.to_string().contains("Not a directory") || error.to_string().contains("exists"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn names_ignore_case_and_colon() {
     let config = tempfile::tempdir().unwrap();
     let drives = Drives::new(config.path());

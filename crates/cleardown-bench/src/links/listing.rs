@@ -121,7 +121,7 @@ async fn idle(links: &[stage::Dialed], quick: bool, section: &mut Section) {
     let per_ten = 10.0 / seconds as f64;
     section.add("daemon ticks", (ticks(daemon) - before) as f64 * per_ten);
     section.add("worker ticks", (all() - of_workers) as f64 * per_ten);
-    section.add("daemon wakes", (wakes(daemon) - woken) as f64 * per_ten);
+    section.add("daemon wakes", wakes(daemon).saturating_sub(woken) as f64 * per_ten);
     for pid in &workers {
         section.add("worker resident kB", resident(*pid) as f64);
         section.add("worker private kB", private(*pid) as f64);

@@ -32,7 +32,7 @@ const NEAR: &str = "/usr/sbin/pppd /dev/ttyS0 115200 nodetach local nocrtscts no
 
 /// Runs in the child.
 pub(super) fn measure(quick: bool) -> io::Result<Section> {
-    let octets = if quick { 2 << 20 } else { 16 << 20 };
+    let octets = if quick { 2 << 20 } else { 4 << 20 };
     let about = format!(
         "{} MiB through one TCP connection each way, from its first octet to the answer that all came; in turn; medians. \
          The far end is pppd in user-mode-linux, the near end our link on this kernel, or pppd in a second guest, whose \

@@ -12,8 +12,6 @@ use crate::memory::Str;
 use crate::session;
 use crate::text::Unit;
 
-/// ERROR_CANNOT_OPEN_PHONEBOOK: there is no such file or folder.
-const NO_SUCH_BOOK: Code = Code(621);
 /// ERROR_CANNOT_LOAD_PHONEBOOK: the file is none that Windows wrote.
 const NO_BOOK: Code = Code(622);
 
@@ -33,10 +31,10 @@ impl Book {
     /// # Errors
     /// 621: there is nothing. 622: it is no phone book. 625: there is no place for the usual one.
     pub(super) fn at<C: Unit>(path: Str<C>) -> Result<Book, Failure> {
-        let path = path.read(PATH).map_err(|_| NO_SUCH_BOOK)?.filter(|path| !path.is_empty());
+        let path = path.read(PATH).map_err(|_| Code::CANNOT_OPEN_PHONEBOOK)?.filter(|path| !path.is_empty());
         let usual = || PhoneBooks::of_process().map_err(|_| Failure::from(Code::CORRUPT_PHONEBOOK));
         let Some(path) = path.map(PathBuf::from) else { return usual().map(Book::Usual) };
-        let kind = std::fs::metadata(&path).map_err(|_| NO_SUCH_BOOK)?;
+        let kind = std::fs::metadata(&path).map_err(|_| Code::CANNOT_OPEN_PHONEBOOK)?;
         let own = cleardown_profile::config_dir().map(|config| config.join(PhoneBook::FOLDER));
         if own.is_ok_and(|own| same_file(&own, &path)) {
             return usual().map(Book::Usual);
@@ -140,10 +138,10 @@ fn same_file(a: &Path, b: &Path) -> bool {
 
 fn windows_book(path: &Path) -> Result<Vec<Entry>, Failure> {
     use std::io::Read;
-    let file = std::fs::File::open(path).map_err(|_| NO_SUCH_BOOK)?;
+    let file = std::fs::File::open(path).map_err(|_| Code::CANNOT_OPEN_PHONEBOOK)?;
     let mut bytes = Vec::new();
     // One byte more than is allowed, so that a longer file is seen to be too long.
-    file.take(import::LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(|_| NO_SUCH_BOOK)?;
+    file.take(import::LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(|_| Code::CANNOT_OPEN_PHONEBOOK)?;
     let found = import::rasphone(&bytes).map_err(|_| NO_BOOK)?;
     Ok(found.entries.into_iter().map(|imported| imported.entry).collect())
 }
@@ -178,7 +176,7 @@ pub(super) fn name<C: Unit>(name: Str<C>) -> Result<EntryName, Failure> {
 /// Has the outcome of a write as RAS says it: 624.
 pub(super) fn written<T>(outcome: CoreResult<T>) -> Result<T, Failure> {
     outcome.map_err(|error| match error.kind {
-        ErrorKind::Os { .. } => Code::CANNOT_WRITE_PHONEBOOK.into(),
+        ErrorKind::ProfileFile(_) => Code::CANNOT_WRITE_PHONEBOOK.into(),
         _ => super::as_ras(error.into()),
     })
 }

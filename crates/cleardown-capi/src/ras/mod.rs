@@ -29,6 +29,7 @@ fn as_ras(failure: Failure) -> Failure {
             // ERROR_RASMAN_CANNOT_INITIALIZE: the daemon cannot be reached.
             ErrorKind::Daemon(_) => Failure::Number(Code(711)),
             ErrorKind::Profile { .. } => Failure::Number(Code::CORRUPT_PHONEBOOK),
+            ErrorKind::ProfileFile(_) => Failure::Number(Code::CANNOT_OPEN_PHONEBOOK),
             _ => Failure::Told(error, None),
         },
         number => number,
