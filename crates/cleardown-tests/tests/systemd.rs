@@ -100,6 +100,15 @@ exec unshare --cgroup --pid --fork --kill-child bash -c '
 ' bash "$1" "$2"
 "#;
 
+/// Takes the machine's control groups away.
+const CLEAN: &str = r#"
+mount -t cgroup2 groups "$1/groups"
+for try in $(seq 50); do
+    find "$1/groups/${1##*/}" -depth -type d -exec rmdir {} + && exit
+    sleep 0.1
+done
+"#;
+
 /// smbd, started by systemd but not stopped by it: a server elsewhere would not be either.
 const SERVE: &str = r#"
 set -e
@@ -204,5 +213,16 @@ impl Booted {
         let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", installation().join("bin").display());
         command.env_clear().env("PATH", path).env("HOME", "/root");
         Running::start(command)
+    }
+}
+
+impl Drop for Booted {
+    fn drop(&mut self) {
+        drop(self.running.take());
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "--propagation", "private", "bash", "-c", CLEAN, "bash"])
+            .arg(self.folder.path());
+        let _ = Running::start(command).answer();
     }
 }
