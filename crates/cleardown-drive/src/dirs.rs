@@ -357,27 +357,14 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
-    use cleardown_share::{FileKind, Time};
+    use cleardown_share::FileKind;
 
     use super::*;
+    use crate::nodes::tests::attr;
 
     fn entry(name: &str, size: u64) -> (Vec<u8>, DirEntry) {
-        let (name, then) = (name.as_bytes().to_vec(), Time::default());
-        let attr = Attr {
-            id: None,
-            kind: FileKind::File,
-            size,
-            allocated: None,
-            mode: None,
-            read_only: false,
-            uid: None,
-            gid: None,
-            links: None,
-            accessed: then,
-            modified: then,
-            changed: then,
-            created: None,
-        };
+        let name = name.as_bytes().to_vec();
+        let attr = Attr { id: None, size, ..attr(FileKind::File, 0) };
         (name.clone(), DirEntry { name, attr })
     }
 

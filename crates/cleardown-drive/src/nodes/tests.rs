@@ -5,7 +5,8 @@ use cleardown_share::Time;
 use super::*;
 use crate::arena::Arena;
 
-fn attr(kind: FileKind, id: u64) -> Attr {
+/// A file's attributes, of which only kind and id matter.
+pub(crate) fn attr(kind: FileKind, id: u64) -> Attr {
     Attr {
         id: Some(id),
         kind,
