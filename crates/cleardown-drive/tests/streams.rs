@@ -9,6 +9,8 @@ mod support;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use cleardown_share::memory::MemoryShare;
 use support::{Mount, pattern};
@@ -47,6 +49,13 @@ fn requests(mount: &Mount, name: &str, data: &[u8], len: usize, size: usize) -> 
     for at in (0..len).step_by(size) {
         file.read_exact_at(&mut buffer, at as u64).unwrap();
         assert!(buffer == data[at..at + size], "{name} at {at}");
+    }
+    drop(file);
+    // The kernel tells us of the close when it pleases, and only then is it remembered how the file was read.
+    let late = Instant::now() + Duration::from_secs(30);
+    while mount.drive.status().open_files > 0 {
+        assert!(Instant::now() < late, "{name} stays open");
+        thread::sleep(Duration::from_millis(1));
     }
     mount.drive.requests("READ") - before
 }

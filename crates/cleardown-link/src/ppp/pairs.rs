@@ -266,6 +266,22 @@ fn a_deaf_peer_is_left_after_two_tries() {
 }
 
 #[test]
+fn a_peer_that_calls_after_the_end_wakes_nothing() {
+    let mut late = Pair::new(dialler("secret"), answerer(&[]));
+    late.fates = std::iter::repeat_n(Fate::Lose, 20).collect();
+    late.run(Duration::from_secs(60));
+    let [client, server] = &mut late.sides;
+    assert_eq!(client.ended(), Some((&Reason::NoAnswer, false)));
+    *server = Side::new(answerer(&[]));
+    server.session.open(late.now);
+    server.collect();
+    late.run(Duration::from_secs(60));
+    let [client, server] = &late.sides;
+    assert_eq!((client.session.phase(), client.session.deadline()), (Phase::Dead, None));
+    assert_eq!(server.ended(), Some((&Reason::NoAnswer, false)));
+}
+
+#[test]
 fn a_peer_that_falls_silent_is_noticed() {
     let mut pair = Pair::new(dialler("secret"), answerer(&[]));
     pair.run(Duration::from_secs(2));
@@ -334,11 +350,15 @@ proptest! {
         let mut pair = Pair::new(dialler(if right { "secret" } else { "guess" }), answerer(methods));
         pair.fates = fates.into();
         pair.run(Duration::from_secs(300));
+        // A line that is good again, for longer than a side takes to notice that the other is gone: then both agree.
+        pair.fates.clear();
+        pair.run(Duration::from_secs(300));
         let [client, server] = &pair.sides;
+        let up = client.session.phase() == Phase::Network;
+        prop_assert_eq!(up, server.session.phase() == Phase::Network);
         let welcome = right || methods.is_empty();
         for side in [client, server] {
-            let up = side.session.phase() == Phase::Network;
-            prop_assert!(up || side.ended().is_some(), "neither up nor ended: {:?}", side.events);
+            prop_assert!(up != side.ended().is_some(), "neither up nor ended: {:?}", side.events);
             prop_assert!(welcome || side.ipv4().is_none(), "let in with a wrong password");
         }
         if let Some((local, ..)) = client.ipv4() {

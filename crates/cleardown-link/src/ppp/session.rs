@@ -154,10 +154,11 @@ impl Session {
         header
     }
 
-    /// Takes a frame without its check sequence.
+    /// Takes a frame without its check sequence; one that comes after the end wakes nothing.
     pub fn input<'a>(&mut self, frame: &'a [u8], now: Moment) -> Received<'a> {
         let Some((number, info)) = split(frame) else { return Received::Control };
         match number {
+            _ if self.phase == Phase::Dead => return Received::Control,
             protocol::IPV4 if opened(&self.ipcp) => return Received::Ipv4(info),
             protocol::IPV6 if opened(&self.ipv6cp) => return Received::Ipv6(info),
             _ if self.out.len() >= MAX_WAITING => return Received::Control,
