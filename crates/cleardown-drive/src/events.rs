@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use cleardown_share::{Event, Lease, SharePath};
 use tokio::sync::mpsc;
@@ -13,6 +14,8 @@ use crate::status::ServerState;
 
 /// Folders that the server watches for us at most.
 const WATCHES: usize = 64;
+/// How long the kernel has for dropping what a broken lease covered.
+const TOLD: Duration = Duration::from_secs(2);
 
 /// Heeds events until the share is dropped.
 pub(crate) async fn heed(inner: std::sync::Weak<Inner>, mut events: mpsc::Receiver<Event>) {
@@ -50,9 +53,15 @@ impl Inner {
             }
         };
         let Some(file) = file else { return acknowledge(self) };
-        file.live.lock().iter().for_each(|remote| remote.set_lease(lease));
+        {
+            // Under the lock of who adds a handle, and asks for its lease then.
+            let live = file.live.lock();
+            live.iter().for_each(|remote| remote.narrow_lease(lease));
+            if !lease.read {
+                file.hold(false);
+            }
+        }
         if !lease.read {
-            file.hold(false);
             file.touch();
             self.kernel.tell(Tell::Data(file.node));
         }
@@ -66,6 +75,13 @@ impl Inner {
                 inner.close_unused(&file).await;
             }
             acknowledge(&inner);
+            let share = inner.share.clone();
+            drop(inner);
+            if let Some(ticket) = ticket {
+                // The kernel may make its being told wait for a request that waits for the other client.
+                tokio::time::sleep(TOLD).await;
+                share.lease_break_done(ticket);
+            }
         });
     }
 
@@ -137,7 +153,7 @@ impl Inner {
             if file.is_held() {
                 file.hold(false);
                 file.touch();
-                file.live.lock().iter().for_each(|remote| remote.set_lease(Lease::default()));
+                file.live.lock().iter().for_each(|remote| remote.narrow_lease(Lease::default()));
                 self.kernel.tell(Tell::Data(file.node));
             }
             self.relock(file.clone());

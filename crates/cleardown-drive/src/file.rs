@@ -226,8 +226,10 @@ impl Remote {
     pub(crate) fn lease(&self) -> Lease {
         self.state.lock().lease
     }
-    pub(crate) fn set_lease(&self, lease: Lease) {
-        self.state.lock().lease = lease;
+    /// The server has taken back all but this.
+    pub(crate) fn narrow_lease(&self, left: Lease) {
+        let mut state = self.state.lock();
+        state.lease = state.lease & left;
     }
     /// Takes the server's handle, to close it.
     pub(crate) fn take(&self) -> Option<Arc<dyn File>> {

@@ -31,21 +31,29 @@ pub(crate) enum Refused {
     Full,
     /// Earlier data could not be written, and the application does not know yet.
     Failed(Errno),
+    /// It is to go to the file's end, and where that is only the server knows.
+    Blind,
 }
 
 impl Inner {
-    /// Takes data for the server. From then on it survives this process.
+    /// Takes data for the server. From then on it survives this process. `appends`: the kernel has chosen the offset by
+    /// where it takes the file's end to be.
     pub(crate) fn accept(
         self: &Arc<Self>,
         file: &Arc<FileState>,
         remote: &Arc<Remote>,
         offset: u64,
         data: &Bytes,
+        appends: bool,
     ) -> Result<(), Refused> {
+        let mut queue = file.queue.lock();
+        // Under the queue's lock: who breaks the lease narrows it first, and then waits for what is queued.
+        if appends && !remote.lease().write {
+            return Err(Refused::Blind);
+        }
         if data.is_empty() {
             return Ok(());
         }
-        let mut queue = file.queue.lock();
         if queue.unseen
             && let Some(error) = &queue.error
         {

@@ -40,6 +40,36 @@ fn an_append_goes_behind_what_another_client_has_appended() {
 }
 
 #[test]
+fn a_lease_that_is_broken_before_the_open_is_answered_is_not_believed() {
+    let share = MemoryShare::new();
+    let (mount, other) = (Mount::new(&share), share.second_client());
+    fs::write(mount.join("log"), b"").unwrap();
+    let how = OpenHow { access: Access::WRITE, disposition: Disposition::Open, mode: 0, lease: false };
+    for round in 1..=3 {
+        // No handle of an earlier round is there to be told.
+        mount.drain(Duration::from_secs(20));
+        mount.drive.quiesce(false);
+        let asked = share.faults().calls(Op::Open);
+        share.faults().delay_answers(Op::Open, Duration::from_millis(300));
+        let mut log = std::thread::scope(|scope| {
+            let opener = scope.spawn(|| OpenOptions::new().append(true).open(mount.join("log")).unwrap());
+            wait_until("the open is under way", || share.faults().calls(Op::Open) > asked);
+            std::thread::sleep(Duration::from_millis(20));
+            mount.block_on(async {
+                let theirs = other.open(&path("log"), how).await.unwrap().file;
+                theirs.append(Bytes::from_static(b"theirs\n")).await.unwrap();
+                theirs.close().await.unwrap();
+            });
+            opener.join().unwrap()
+        });
+        share.faults().clear();
+        log.write_all(b"ours\n").unwrap();
+        drop(log);
+        assert_eq!(support::on_server(&mount, &share, "log"), b"theirs\nours\n".repeat(round));
+    }
+}
+
+#[test]
 fn an_append_whose_answer_was_lost_is_there_once() {
     let share = MemoryShare::new();
     share.without(Capabilities::LEASES);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cleardown_core::error::Error;
 use cleardown_share::{
-    Access, Attr, Capabilities, DirEntry, Disposition, Event, FileKind, Lease, OpenHow, Opened, RenameHow,
+    Access, Attr, Capabilities, DirEntry, Disposition, Event, FileKind, OpenHow, Opened, RenameHow,
     SessionInfo, SetAttr, Share, ShareError, SharePath, ShareResult, StatFs,
 };
 use tokio::sync::mpsc;
@@ -253,7 +253,7 @@ impl Share for SftpShare {
         let open = |link: Arc<Link>| async move {
             let (handle, attr, created, flags) = self.open_on(&link, path, how).await?;
             let file = SftpFile::new(self.session.clone(), path, flags, &link, handle);
-            Ok(Opened { file: Arc::new(file), attr, lease: Lease::default(), created })
+            Ok(Opened { file: Arc::new(file), attr, created })
         };
         self.session.call(again, open).await
     }

@@ -112,14 +112,24 @@ pub struct Lease {
     pub handle: bool,
 }
 
+impl std::ops::BitAnd for Lease {
+    type Output = Lease;
+
+    fn bitand(self, other: Lease) -> Lease {
+        Lease {
+            read: self.read && other.read,
+            write: self.write && other.write,
+            handle: self.handle && other.handle,
+        }
+    }
+}
+
 /// An opened file.
 pub struct Opened {
     /// The handle.
     pub file: Arc<dyn File>,
     /// Its attributes, as the server sent them with the answer.
     pub attr: Attr,
-    /// What may be cached.
-    pub lease: Lease,
     /// The open created it.
     pub created: bool,
 }
@@ -261,6 +271,11 @@ pub trait File: Send + Sync + 'static {
     }
     /// Makes what was written durable on the server (`fsync`).
     async fn flush(&self) -> ShareResult<()>;
+    /// What may be cached: what the server granted, less what it has taken back since. It is taken back before
+    /// [`Event::LeaseBroken`] says so, which may even be before the open returns.
+    fn lease(&self) -> Lease {
+        Lease::default()
+    }
     /// The attributes now.
     async fn stat(&self) -> ShareResult<Attr>;
     /// Changes attributes; returns the new ones.

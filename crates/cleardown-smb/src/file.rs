@@ -7,15 +7,15 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use cleardown_share::{Access, Attr, File, LockKind, SetAttr, ShareError, SharePath, ShareResult};
+use cleardown_share::{Access, Attr, File, Lease, LockKind, SetAttr, ShareError, SharePath, ShareResult};
 use futures_util::future::try_join_all;
 use parking_lot::Mutex;
 
 use crate::core::{Core, State, retry};
-use crate::lease::Key;
+use crate::lease::{Key, meaning, of_oplock};
 use crate::link::Link;
 use crate::lock::Locks;
-use crate::wire::create::Created;
+use crate::wire::create::{Created, OPLOCK_NONE};
 use crate::wire::frame::Frame;
 use crate::wire::{Command, FileId, info, request};
 use crate::{remove, status};
@@ -40,11 +40,11 @@ impl Files {
         self.open.lock().values().filter_map(Weak::upgrade).collect()
     }
 
-    /// The path and oplock level of an open file.
-    pub(crate) fn path_of(&self, file: FileId) -> Option<(SharePath, u8)> {
+    /// An open file's oplock is broken; its path, and the level before.
+    pub(crate) fn broken(&self, file: FileId, level: u8) -> Option<(SharePath, u8)> {
         let handle = self.all().into_iter().find(|handle| handle.at.lock().file == file)?;
-        let (path, oplock) = (handle.path.lock().clone(), handle.at.lock().oplock);
-        Some((path, oplock))
+        let had = std::mem::replace(&mut handle.at.lock().oplock, level);
+        Some((handle.path.lock().clone(), had))
     }
 
     /// A file's creation time was set by us.
@@ -127,7 +127,22 @@ impl Handle {
             core,
         });
         handle.core.files.add(serial, &handle);
+        handle.heed_early_break();
         handle
+    }
+
+    /// It is at another place after a reconnect.
+    pub(crate) fn moved_to(&self, at: At) {
+        *self.at.lock() = at;
+        self.heed_early_break();
+    }
+
+    /// The server may have broken its oplock before it was on the books.
+    fn heed_early_break(&self) {
+        let mut at = self.at.lock();
+        if let Some(level) = self.core.leases.early_level(at.file) {
+            at.oplock = at.oplock.min(level);
+        }
     }
 
     /// The server's name for it on this link.
@@ -351,6 +366,14 @@ impl File for SmbFile {
                 result => result,
             }
         })
+    }
+
+    fn lease(&self) -> Lease {
+        let state = match self.0.at.lock().oplock {
+            OPLOCK_NONE => self.0.core.leases.state(&self.0.key),
+            level => of_oplock(level),
+        };
+        meaning(state)
     }
 
     async fn append(&self, data: Bytes) -> ShareResult<u64> {

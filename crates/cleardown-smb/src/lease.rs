@@ -1,6 +1,6 @@
 //! Leases and oplocks: what may be cached, and who is told when that ends (MS-SMB2 3.2.5.19).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,17 @@ use parking_lot::Mutex;
 use crate::core::Core;
 use crate::link::Link;
 use crate::random;
-use crate::wire::create::{OPLOCK_BATCH, OPLOCK_EXCLUSIVE, OPLOCK_LEVEL_II, OPLOCK_NONE, lease};
+use crate::wire::create::{
+    Created, OPLOCK_BATCH, OPLOCK_EXCLUSIVE, OPLOCK_LEASE, OPLOCK_LEVEL_II, OPLOCK_NONE, lease,
+};
 use crate::wire::frame::Frame;
 use crate::wire::{Bits, Command, FileId, HEADER, Malformed};
 
-/// How long the drive has for dropping what a broken lease covered.
-const BREAK_DEADLINE: Duration = Duration::from_secs(2);
+/// How long the drive has for writing and dropping what a broken lease covered; less than the 35 s of servers, and than what
+/// the other client waits for.
+const BREAK_DEADLINE: Duration = Duration::from_secs(15);
+/// How long the server may take for our acknowledgement.
+const ACKNOWLEDGED: Duration = Duration::from_secs(2);
 
 /// Acknowledgements that may wait for the drive; more are given at once.
 const DUE: usize = 4096;
@@ -27,8 +32,13 @@ pub(crate) type Key = [u8; 16];
 struct Entry {
     path: SharePath,
     state: u32,
+    /// How often the server has broken it.
+    breaks: u32,
     opens: usize,
 }
+
+/// Broken oplocks that are remembered for files whose opener has not yet seen the server's answer.
+const EARLY: usize = 64;
 
 /// An acknowledgement that the server waits for.
 enum Due {
@@ -41,6 +51,7 @@ struct Table {
     by_key: HashMap<Key, Entry>,
     by_path: HashMap<SharePath, Key>,
     due: HashMap<u64, (Due, Weak<Link>)>,
+    early: VecDeque<(FileId, u8)>,
 }
 
 /// The leases of one share.
@@ -79,7 +90,8 @@ impl Leases {
     pub(crate) fn acquire(&self, path: &SharePath) -> Key {
         let mut table = self.table.lock();
         let key = *table.by_path.entry(path.clone()).or_insert_with(random);
-        let entry = table.by_key.entry(key).or_insert(Entry { path: path.clone(), state: 0, opens: 0 });
+        let entry =
+            table.by_key.entry(key).or_insert(Entry { path: path.clone(), state: 0, breaks: 0, opens: 0 });
         entry.opens += 1;
         key
     }
@@ -102,11 +114,34 @@ impl Leases {
         self.table.lock().by_path.remove(path);
     }
 
-    /// What an open was granted.
-    pub(crate) fn granted(&self, key: &Key, state: u32) {
+    /// How often the lease was broken so far, for [`Leases::granted`].
+    pub(crate) fn breaks(&self, key: &Key) -> u32 {
+        self.table.lock().by_key.get(key).map_or(0, |entry| entry.breaks)
+    }
+
+    /// What an open was granted that was asked for after so many breaks. Whether the grant or a break that came
+    /// meanwhile is the newer one is not known here: what both leave holds.
+    pub(crate) fn granted(&self, key: &Key, state: u32, breaks: u32) {
         if let Some(entry) = self.table.lock().by_key.get_mut(key) {
-            entry.state = state;
+            entry.state = if entry.breaks == breaks { state } else { entry.state & state };
         }
+    }
+
+    /// What is granted now.
+    pub(crate) fn state(&self, key: &Key) -> u32 {
+        self.table.lock().by_key.get(key).map_or(0, |entry| entry.state)
+    }
+
+    /// An oplock was broken, perhaps before its file is known here.
+    fn broken_early(&self, file: FileId, level: u8) {
+        let mut table = self.table.lock();
+        table.early.truncate(EARLY - 1);
+        table.early.push_front((file, level));
+    }
+
+    /// The level that a file's oplock was broken to before the file was known.
+    pub(crate) fn early_level(&self, file: FileId) -> Option<u8> {
+        self.table.lock().early.iter().find(|(broken, _)| *broken == file).map(|(_, level)| *level)
     }
 
     /// How many files are open at a path or below it.
@@ -136,8 +171,10 @@ impl Leases {
     pub(crate) fn lost(&self) {
         let mut table = self.table.lock();
         table.due.clear();
+        table.early.clear();
         for entry in table.by_key.values_mut() {
             entry.state = 0;
+            entry.breaks = entry.breaks.wrapping_add(1);
         }
     }
 }
@@ -161,6 +198,15 @@ pub(crate) fn listen(core: &Arc<Core>, link: &Arc<Link>) {
 }
 
 impl Core {
+    /// Notes what an open was granted, that was asked for after so many breaks of its lease; the oplock if it is no lease.
+    pub(crate) fn granted(&self, created: &Created, key: &Key, breaks: u32) -> u8 {
+        if created.oplock != OPLOCK_LEASE {
+            return created.oplock;
+        }
+        self.leases.granted(key, created.lease.unwrap_or(0), breaks);
+        OPLOCK_NONE
+    }
+
     /// Handles an OPLOCK_BREAK notification: of a lease (2.2.23.2) or of an oplock (2.2.23.1).
     fn broken(self: &Arc<Self>, message: &[u8], link: &Weak<Link>) -> Result<(), Malformed> {
         let body = message.get(HEADER..).ok_or(Malformed)?;
@@ -173,6 +219,7 @@ impl Core {
                     let mut table = self.leases.table.lock();
                     table.by_key.get_mut(&key).map(|entry| {
                         entry.state = state;
+                        entry.breaks = entry.breaks.wrapping_add(1);
                         entry.path.clone()
                     })
                 };
@@ -182,7 +229,9 @@ impl Core {
                 let file = FileId(body.array(8)?);
                 // We never keep more than level II.
                 let level = body.u8(2)?.min(OPLOCK_LEVEL_II);
-                let (path, had) = self.files.path_of(file).map_or((None, OPLOCK_NONE), |(p, l)| (Some(p), l));
+                self.leases.broken_early(file, level);
+                let (path, had) =
+                    self.files.broken(file, level).map_or((None, OPLOCK_NONE), |(p, l)| (Some(p), l));
                 let due = (had != OPLOCK_LEVEL_II).then_some(Due::Oplock { file, level });
                 self.tell(path, meaning(of_oplock(level)), due, link);
             }
@@ -207,7 +256,10 @@ impl Core {
             let core = Arc::downgrade(self);
             self.runtime.spawn(async move {
                 tokio::time::sleep(BREAK_DEADLINE).await;
-                if let Some(core) = core.upgrade() {
+                if let Some(core) = core.upgrade()
+                    && core.leases.table.lock().due.contains_key(&ticket)
+                {
+                    tracing::warn!("a lease was given back before all was written that it covered");
                     core.acknowledge(ticket);
                 }
             });
@@ -234,7 +286,7 @@ impl Core {
             }
         });
         self.runtime.spawn(async move {
-            let deadline = Instant::now() + BREAK_DEADLINE;
+            let deadline = Instant::now() + ACKNOWLEDGED;
             if let Err(error) = link.call_one(frame, deadline).await {
                 tracing::debug!(%error, "a lease break could not be acknowledged");
             }

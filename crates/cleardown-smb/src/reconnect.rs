@@ -12,7 +12,7 @@ use crate::lease as leases;
 use crate::link::{Link, reach};
 use crate::lock;
 use crate::share::{create_for, open_once};
-use crate::wire::create::{Durable, OPLOCK_LEASE, OPLOCK_NONE};
+use crate::wire::create::Durable;
 
 /// Waits between attempts, the last for ever.
 const BACK_OFF: [u64; 6] = [50, 200, 500, 1000, 2000, 5000];
@@ -104,6 +104,7 @@ async fn reopen(core: &Arc<Core>, link: &Arc<Link>, handle: &Arc<Handle>, deadli
     let path = handle.path.lock().clone();
     let Ok(wire) = core.wire_path(&path) else { return };
     let at = *handle.at.lock();
+    let breaks = core.leases.breaks(&handle.key);
     let mut kept = false;
     let mut result = None;
     if at.durable {
@@ -131,17 +132,9 @@ async fn reopen(core: &Arc<Core>, link: &Arc<Link>, handle: &Arc<Handle>, deadli
             created
         }
     };
-    let state = match created.oplock {
-        OPLOCK_LEASE => created.lease.unwrap_or(0),
-        level => leases::of_oplock(level),
-    };
-    core.leases.granted(&handle.key, state);
-    *handle.at.lock() = At {
-        file: created.file,
-        generation: link.generation,
-        oplock: if created.oplock == OPLOCK_LEASE { OPLOCK_NONE } else { created.oplock },
-        durable: created.durable || kept,
-    };
+    let oplock = core.granted(&created, &handle.key, breaks);
+    let durable = created.durable || kept;
+    handle.moved_to(At { file: created.file, generation: link.generation, oplock, durable });
     if !kept && !lock::retake(handle, link, deadline).await {
         tracing::warn!(%path, "a lock could not be taken again after a reconnect");
     }

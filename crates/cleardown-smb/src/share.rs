@@ -19,8 +19,7 @@ use crate::create::{Compound, read_link, stat};
 use crate::file::{At, Handle, SmbFile};
 use crate::link::{Link, Target, reach};
 use crate::wire::create::{
-    Create, Created, Durable, LeaseWish, OPLOCK_BATCH, OPLOCK_LEASE, OPLOCK_NONE, access, disposition, lease,
-    option,
+    Create, Created, Durable, LeaseWish, OPLOCK_BATCH, access, disposition, lease, option,
 };
 use crate::wire::frame::Frame;
 use crate::wire::info::{self, attribute, class};
@@ -241,8 +240,9 @@ impl SmbShare {
         let mut release = Release { core, key: Some(key) };
         let is_idempotent = how.disposition != Disposition::CreateNew;
         let mut attempt = core.attempt();
-        let (created, head, link) = loop {
+        let (created, head, link, breaks) = loop {
             let link = attempt.link().await?;
+            let breaks = core.leases.breaks(&key);
             let mut create = create_for(&wire, how.access);
             create.disposition = wanted(how.disposition);
             // A mode is for a file that is made; an overwritten one would be given the attribute as well.
@@ -251,7 +251,7 @@ impl SmbShare {
                 if makes && how.mode & 0o222 == 0 { attribute::READ_ONLY } else { attribute::NORMAL };
             let create = core.caching(&link, create, key, create_id, how.lease);
             match open_with_head(&link, create, head, attempt.deadline).await {
-                Ok((created, head)) => break (created, head, link),
+                Ok((created, head)) => break (created, head, link, breaks),
                 Err(error) if is_idempotent && attempt.again(&link, &error) => {}
                 // The path names another file than the one that has our lease: it gets a lease of its own.
                 Err(error)
@@ -270,37 +270,12 @@ impl SmbShare {
             }
         };
         release.key = None;
-        Ok((self.opened(path, how.access, &created, &link, key, create_id), head))
-    }
-
-    fn opened(
-        &self,
-        path: &SharePath,
-        access: Access,
-        created: &Created,
-        link: &Link,
-        key: [u8; 16],
-        create_id: [u8; 16],
-    ) -> Opened {
-        let core = &self.core;
-        let state = match created.oplock {
-            OPLOCK_LEASE => created.lease.unwrap_or(0),
-            level => leases::of_oplock(level),
-        };
-        core.leases.granted(&key, state);
-        let at = At {
-            file: created.file,
-            generation: link.generation,
-            oplock: if created.oplock == OPLOCK_LEASE { OPLOCK_NONE } else { created.oplock },
-            durable: created.durable,
-        };
-        let handle = Handle::new(core.clone(), path.clone(), access, key, create_id, created.into(), at);
-        Opened {
-            file: Arc::new(SmbFile(handle)),
-            attr: created.into(),
-            lease: leases::meaning(state),
-            created: created.action == Created::ACTION_CREATED,
-        }
+        let oplock = core.granted(&created, &key, breaks);
+        let at = At { file: created.file, generation: link.generation, oplock, durable: created.durable };
+        let identity = (&created).into();
+        let handle = Handle::new(core.clone(), path.clone(), how.access, key, create_id, identity, at);
+        let (attr, created) = ((&created).into(), created.action == Created::ACTION_CREATED);
+        Ok((Opened { file: Arc::new(SmbFile(handle)), attr, created }, head))
     }
 }
 

@@ -18,11 +18,6 @@ use crate::kernel::Tell;
 const SEARCHED: u64 = 16 << 20;
 
 impl Inner {
-    /// Whether this write is to go to the end of a file whose end the kernel may not know.
-    pub(super) fn is_blind_append(&self, handle: &FileHandle, flags: i32) -> bool {
-        flags & libc::O_APPEND != 0 && !handle.remote.lease().write
-    }
-
     /// Appends on the server. `offset` is where the kernel takes the end to be, and `again` says that it may have been
     /// done before.
     pub(super) async fn append_on_server(

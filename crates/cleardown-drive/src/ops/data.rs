@@ -9,7 +9,7 @@ use cleardown_share::{Access, Capabilities};
 
 use super::{Begun, FileHandle, begin};
 use crate::drive::Inner;
-use crate::errno::{Answer, Errno};
+use crate::errno::Errno;
 use crate::file::Way;
 use crate::kernel::Tell;
 use crate::reader::{self, Plan};
@@ -96,20 +96,9 @@ impl Inner {
             return Err((reply, Errno(libc::EFBIG)));
         }
         let durable = (flags | handle.flags) & (libc::O_SYNC | libc::O_DSYNC) != 0;
-        if self.is_blind_append(&handle, flags) {
-            let inner = self.clone();
-            let work = async move {
-                inner.append_on_server(&handle, offset, data, resent).await?;
-                if durable {
-                    inner.with(&handle.remote, |file| async move { file.flush().await }).await?;
-                }
-                Ok(())
-            };
-            self.spawn(header, reply, work, move |reply, ()| reply.written(size));
-            return Ok(());
-        }
+        let appends = flags & libc::O_APPEND != 0;
         let waits = durable || (flags | handle.flags) & libc::O_DIRECT != 0;
-        let accepted = self.accept(&handle.file, &handle.remote, offset, &data);
+        let accepted = self.accept(&handle.file, &handle.remote, offset, &data, appends);
         if handle.way == Way::DirectWrite && handle.file.opens() > 1 {
             // Somebody may have it mapped.
             self.kernel.tell(Tell::Data(handle.node));
@@ -122,13 +111,17 @@ impl Inner {
             Err(Refused::Failed(errno)) => return Err((reply, errno)),
             _ => {}
         }
-        let full = accepted.is_err();
         let inner = self.clone();
         let work = async move {
-            if full {
-                inner.accept_when_there_is_room(&handle, offset, &data).await?;
+            let accepted = match accepted {
+                Err(Refused::Full) => inner.accept_when_there_is_room(&handle, offset, &data, appends).await,
+                accepted => accepted,
+            };
+            match accepted {
+                Err(Refused::Blind) => inner.append_on_server(&handle, offset, data, resent).await?,
+                Err(Refused::Failed(errno)) => return Err(errno),
+                Err(Refused::Full) | Ok(()) => drop(data),
             }
-            drop(data);
             if waits {
                 inner.settle(&handle.file).await?;
             }
@@ -147,15 +140,15 @@ impl Inner {
         handle: &FileHandle,
         offset: u64,
         data: &Bytes,
-    ) -> Answer<()> {
+        appends: bool,
+    ) -> Result<(), Refused> {
         loop {
             let room = self.arena.shared.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            match self.accept(&handle.file, &handle.remote, offset, data) {
-                Ok(()) => return Ok(()),
-                Err(Refused::Failed(errno)) => return Err(errno),
+            match self.accept(&handle.file, &handle.remote, offset, data, appends) {
                 Err(Refused::Full) => room.await,
+                done => return done,
             }
         }
     }

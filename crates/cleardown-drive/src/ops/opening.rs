@@ -62,7 +62,7 @@ impl Inner {
             if truncates {
                 inner.changed_locally(node, |_| 0);
             }
-            let keep = inner.took(node, &opened.attr, asked, opened.lease);
+            let keep = inner.took(node, &opened.attr, asked, opened.file.lease());
             let size = opened.attr.size;
             let whole = head.filter(|head| head.len() as u64 == size);
             let remote = inner.go_live(&file, access, opened);
@@ -120,9 +120,12 @@ impl Inner {
     }
 
     fn go_live(&self, file: &Arc<FileState>, access: Access, opened: Opened) -> Arc<Remote> {
-        let remote = Remote::new(file.node, access, Some(opened.file), opened.lease);
-        file.live.lock().push(remote.clone());
-        if opened.lease.read {
+        let mut live = file.live.lock();
+        // Asked for here: a break that came before has found no handle to tell, and one that comes now waits for the lock.
+        let lease = opened.file.lease();
+        let remote = Remote::new(file.node, access, Some(opened.file), lease);
+        live.push(remote.clone());
+        if lease.read {
             file.hold(true);
         }
         remote
@@ -235,7 +238,7 @@ impl Inner {
                 known.seen = Some(crate::nodes::Seen { attr: opened.attr.clone(), asked, exact: true });
                 entry = inner.entry_out(node, known, &opened.attr, asked);
             }
-            inner.took(node, &opened.attr, asked, opened.lease);
+            inner.took(node, &opened.attr, asked, opened.file.lease());
             let access = access_of(flags) | if opened.created { Access::READ } else { Access::empty() };
             let remote = inner.go_live(&file, access, opened);
             let (fh, how) = inner.new_handle(&file, remote, flags, entry.attr.size, header.pid);

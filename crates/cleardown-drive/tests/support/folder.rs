@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cleardown_share::{
-    Access, Attr, Capabilities, DirEntry, Disposition, Event, File, FileKind, Lease, OpenHow, Opened,
-    RenameHow, SessionInfo, SetAttr, Share, ShareError, SharePath, ShareResult, StatFs, Time,
+    Access, Attr, Capabilities, DirEntry, Disposition, Event, File, FileKind, OpenHow, Opened, RenameHow,
+    SessionInfo, SetAttr, Share, ShareError, SharePath, ShareResult, StatFs, Time,
 };
 use tokio::sync::mpsc;
 
@@ -104,7 +104,7 @@ impl Share for Folder {
         let file = options.open(self.at(path)).map_err(failed)?;
         let attr = attr(&file.metadata().map_err(failed)?);
         let file = Arc::new(Handle(file, self.delay));
-        Ok(Opened { file, attr, lease: Lease::default(), created: !existed })
+        Ok(Opened { file, attr, created: !existed })
     }
     async fn create_dir(&self, path: &SharePath, _mode: u32) -> ShareResult<Attr> {
         fs::create_dir(self.at(path)).map_err(failed)?;

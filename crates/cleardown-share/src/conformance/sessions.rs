@@ -86,7 +86,7 @@ pub async fn a_lease_is_broken_by_another_writer(room: &Room<'_>) {
     let second = room.second().await;
     let path = room.file("file", b"before").await;
     let opened = room.share.open(&path, OpenHow { lease: true, ..how(Open) }).await.unwrap();
-    assert!(opened.lease.read, "nobody else has it open");
+    assert!(opened.file.lease().read, "nobody else has it open");
     let (share, theirs) = (room.share.clone(), path.clone());
     let writer = tokio::spawn(async move {
         let file = second.open(&theirs, how(Open)).await.unwrap().file;

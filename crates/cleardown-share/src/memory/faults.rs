@@ -50,6 +50,7 @@ struct Plan {
 struct Inner {
     plans: HashMap<Op, Plan>,
     delays: HashMap<Op, Duration>,
+    late: HashMap<Op, Duration>,
     calls: HashMap<Op, u64>,
     in_flight: HashMap<Op, u32>,
     most_in_flight: HashMap<Op, u32>,
@@ -85,11 +86,17 @@ impl Faults {
         self.inner().delays.insert(op, by);
     }
 
+    /// Every call of `op` takes effect at once, and its answer takes this time.
+    pub fn delay_answers(&self, op: Op, by: Duration) {
+        self.inner().late.insert(op, by);
+    }
+
     /// No more planned failures or delays.
     pub fn clear(&self) {
         let mut inner = self.inner();
         inner.plans.clear();
         inner.delays.clear();
+        inner.late.clear();
     }
 
     /// How often `op` was called.
@@ -122,6 +129,11 @@ pub(super) struct Flight<'a> {
 }
 
 impl Flight<'_> {
+    /// How long the answer takes.
+    pub(super) fn late(&self) -> Duration {
+        self.faults.inner().late.get(&self.op).copied().unwrap_or_default()
+    }
+
     /// The planned failure for this call, if any: `Err` when it must do nothing, `Ok(Some)` when only its answer
     /// is lost.
     pub(super) fn fault(&self) -> Result<Option<ShareError>, ShareError> {

@@ -22,6 +22,7 @@ pub struct MemoryFile {
     pub(super) handle: u64,
     pub(super) path: SharePath,
     pub(super) access: Access,
+    pub(super) leased: bool,
     pub(super) closed: AtomicBool,
 }
 
@@ -77,6 +78,10 @@ impl Drop for MemoryFile {
 
 #[async_trait]
 impl File for MemoryFile {
+    fn lease(&self) -> Lease {
+        if self.leased { self.session.lease(self.ino) } else { NONE }
+    }
+
     async fn read(&self, offset: u64, len: u32) -> ShareResult<Bytes> {
         self.session
             .call(Op::Read, async || {

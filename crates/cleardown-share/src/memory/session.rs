@@ -133,6 +133,10 @@ impl Session {
         }
         let lost = flight.fault()?;
         let done = work().await.map_err(answer);
+        let late = flight.late();
+        if !late.is_zero() {
+            tokio::time::sleep(late).await;
+        }
         lost.map_or(done, Err)
     }
 
@@ -199,15 +203,21 @@ impl Session {
     }
 
     /// Takes a lease on an open file: reads and the handle when others only read, writes too when alone.
-    pub(super) fn lease(&self, tree: &mut Tree, ino: u64, path: &SharePath) -> Lease {
-        let Ok(node) = tree.node(ino) else { return Lease::default() };
+    pub(super) fn take_lease(&self, tree: &mut Tree, ino: u64, path: &SharePath) {
+        let Ok(node) = tree.node(ino) else { return };
         let alone = node.opens <= 1 && node.leases.keys().all(|session| *session == self.id);
         if node.leases.iter().any(|(session, held)| *session != self.id && held.lease.write) {
-            return Lease::default();
+            return;
         }
         let lease = Lease { read: true, write: alone, handle: true };
         node.leases.insert(self.id, crate::memory::tree::Leased { lease, path: path.clone() });
-        lease
+    }
+
+    /// What this session may cache of a file.
+    pub(super) fn lease(&self, ino: u64) -> Lease {
+        let mut tree = self.server.tree();
+        let held = tree.node(ino).ok().and_then(|node| node.leases.get(&self.id));
+        held.map(|held| held.lease).unwrap_or_default()
     }
 
     /// Breaks the other sessions' leases on a file down to `keep`, and waits for their answers.
@@ -235,11 +245,7 @@ impl Session {
         let mut tickets = Vec::new();
         for other in others {
             let Some(held) = node.leases.get_mut(&other.id) else { continue };
-            let lease = Lease {
-                read: held.lease.read && keep.read,
-                write: held.lease.write && keep.write,
-                handle: held.lease.handle && keep.handle,
-            };
+            let lease = held.lease & keep;
             if lease == held.lease {
                 continue;
             }

@@ -59,25 +59,28 @@ impl MemoryShare {
             let truncates = matches!(how.disposition, Disposition::Truncate | Disposition::CreateOrTruncate);
             self.session.break_leases(ino, if truncates { NONE } else { READ_ONLY }).await;
         }
-        let (file, created, attr, lease) = {
+        let (file, created, attr) = {
             let mut tree = self.session.server.tree();
             let (ino, created) = tree.open(path, how.disposition, how.mode)?;
-            let wanted = how.lease && self.session.needs(Capabilities::LEASES).is_ok();
-            let lease = if wanted { self.session.lease(&mut tree, ino, path) } else { Lease::default() };
+            let leased = how.lease && self.session.needs(Capabilities::LEASES).is_ok();
+            if leased {
+                self.session.take_lease(&mut tree, ino, path);
+            }
             let file = MemoryFile {
                 session: self.session.clone(),
                 ino,
                 handle: self.session.next_handle.fetch_add(1, Ordering::Relaxed),
                 path: path.clone(),
                 access: how.access,
+                leased,
                 closed: AtomicBool::new(false),
             };
-            (file, created, tree.attr(ino)?, lease)
+            (file, created, tree.attr(ino)?)
         };
         if created || may_change {
             self.session.changed(path);
         }
-        Ok(Opened { file: Arc::new(file), attr, lease, created })
+        Ok(Opened { file: Arc::new(file), attr, created })
     }
 }
 

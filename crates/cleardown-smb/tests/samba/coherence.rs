@@ -21,13 +21,17 @@ async fn another_client_breaks_a_write_lease_and_waits_for_us() {
     let mut events = share.events().unwrap();
     let wish = OpenHow { lease: true, ..how(BOTH, Disposition::CreateNew) };
     let ours = share.open(&path("f"), wish).await.unwrap();
-    assert!(ours.lease.read && ours.lease.write && ours.lease.handle, "{:?}", ours.lease);
+    assert!(
+        ours.file.lease().read && ours.file.lease().write && ours.file.lease().handle,
+        "{:?}",
+        ours.file.lease()
+    );
     // A second open here has the same lease and breaks nothing.
     let again = share
         .open(&path("f"), OpenHow { lease: true, ..how(Access::READ, Disposition::Open) })
         .await
         .unwrap();
-    assert!(again.lease.write);
+    assert!(again.file.lease().write);
     share.stat(&path("f")).await.unwrap();
     assert!(events.try_recv().is_err());
 
@@ -59,7 +63,7 @@ async fn an_oplock_serves_where_leases_are_not_known() {
     let mut events = share.events().unwrap();
     let ours =
         share.open(&path("f"), OpenHow { lease: true, ..how(BOTH, Disposition::CreateNew) }).await.unwrap();
-    assert!(ours.lease.write);
+    assert!(ours.file.lease().write);
     let other = eve(&samba, "files").await;
     let opening =
         tokio::spawn(async move { other.open(&path("f"), how(BOTH, Disposition::Open)).await.map(drop) });
