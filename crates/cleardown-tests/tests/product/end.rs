@@ -153,6 +153,7 @@ fn force_ends_on_a_frozen_server_and_names_what_is_lost(stage: &mut Stage) {
         go.display()
     ));
     eventually("its file is open", || ready.exists());
+    eventually("all before is on the server", || machine.connection("z:").unwrap()["pending_bytes"] == 0);
     server.stop();
     // This one writes into the void.
     fs::write(&go, "").unwrap();

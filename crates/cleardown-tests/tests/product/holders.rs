@@ -114,6 +114,10 @@ fn another_users_process_is_named_to_root() {
         &format!("exec 3< {}/f; exec setpriv --reuid=65534 --clear-groups sleep 600", z.display()),
     ]);
     let holder = Running::start(sleeper);
+    let comm = format!("/proc/{}/comm", holder.pid());
+    eventually("it is the other user's", || {
+        std::fs::read_to_string(&comm).is_ok_and(|name| name == "sleep\n")
+    });
     let found = wait_for(&machine, holder.pid(), "file");
     assert_eq!(found["user"], "nobody");
     drop(holder);
