@@ -8,6 +8,11 @@ use std::process::Command;
 use crate::clib;
 use crate::run::{Outcome, cargo, failed, program, root, target};
 
+/// Programs, and the folders below the prefix that they go to. The daemon looks for its workers' program when it starts, and
+/// so comes after it.
+const PROGRAMS: &[(&str, &str)] =
+    &[("libexec/cleardown", "cleardown-link-worker"), ("bin", "cleardownd"), ("bin", "cleardown")];
+
 /// Shells, and where below the prefix they look for completions.
 const COMPLETIONS: &[(&str, &str)] = &[
     ("bash", "share/bash-completion/completions/cleardown"),
@@ -52,9 +57,9 @@ pub(crate) fn install(args: &[String]) -> Outcome {
             target("release")
         }
     };
-    for name in ["cleardown", "cleardownd"] {
+    for (folder, name) in PROGRAMS {
         let bytes = read(&built.join(name))?;
-        put(&prefix.join("bin").join(name), &bytes, 0o755)?;
+        put(&prefix.join(folder).join(name), &bytes, 0o755)?;
     }
     for (to, path) in OLD_WORDS {
         link(to, &prefix.join(path))?;

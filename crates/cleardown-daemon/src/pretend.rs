@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::daemon::Daemon;
 use crate::link::{LinkHandle, LinkSpec};
 use crate::memory::Memory;
-use crate::supervisor::OwnExecutable;
+use crate::supervisor::Programs;
 
 /// The service of an instance with so many links, all of them connected.
 ///
@@ -24,7 +24,7 @@ use crate::supervisor::OwnExecutable;
 /// The instance's folders cannot be made.
 pub fn links(location: &Location, count: usize) -> Result<Arc<dyn Service>> {
     let memory = Memory::new(None, secrets::Bus::None);
-    let context = Context::new(location.clone(), memory, Box::new(OwnExecutable))?;
+    let context = Context::new(location.clone(), memory, Box::new(Programs::find()))?;
     for number in 0..count {
         let link = LinkHandle::new(LinkSpec::new(entry(number)?, location.uid, None, None)).0;
         link.show(|shown| {

@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::daemon::Daemon;
 use crate::memory::Memory;
 use crate::options::Options;
-use crate::supervisor::OwnExecutable;
+use crate::supervisor::Programs;
 use crate::{lifetime, link, manager, mount_table, reconcile};
 
 /// Runs the daemon until it is asked to go, or has had nothing to do for a while. `ready` is called once, when
@@ -96,7 +96,7 @@ async fn serve(
     let listener = handed_over.remove("bus");
     let socket_is_ours = listener.is_none();
     let socket = location.socket();
-    let context = Context::new(location, memory, Box::new(OwnExecutable))?;
+    let context = Context::new(location, memory, Box::new(Programs::find()))?;
     let quit = CancellationToken::new();
     let (clients, clients_seen) = watch::channel(0);
     let daemon = Arc::new(Daemon { context: context.clone(), quit: quit.clone(), clients: clients.clone() });

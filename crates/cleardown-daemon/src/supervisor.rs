@@ -1,9 +1,9 @@
 //! Workers: how they are started, and how the daemon holds on to them.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -12,8 +12,15 @@ use cleardown_kernel::Process;
 use cleardown_worker::control::{Client, Event, Listener, Reply, Request, WorkerStatus};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Gid, Uid};
 use tokio::sync::mpsc;
+
+/// The program for workers that carry links. Not every installation has it.
+const LINK_WORKER: &str = "cleardown-link-worker";
+
+/// Our own executable, also when its file has been replaced.
+const OWN: &str = "/proc/self/exe";
 
 /// Starts worker processes.
 pub(crate) trait Spawner: Send + Sync {
@@ -28,6 +35,8 @@ pub(crate) struct How {
     pub(crate) user: Option<u32>,
     /// All that it carries is one task: a second thread would only cost memory.
     pub(crate) one_thread: bool,
+    /// It will only ever carry links.
+    pub(crate) for_links: bool,
 }
 
 /// A worker that runs and can be talked to.
@@ -119,14 +128,35 @@ pub(crate) fn kill_silent(worker: &Worker) {
 /// How long a worker may live without the conversation.
 const LAST_GASP: Duration = Duration::from_millis(200);
 
-/// Starts our own executable in its other role.
-pub(crate) struct OwnExecutable;
+/// Starts our own executable in its other role, or for links the small program beside it.
+pub(crate) struct Programs {
+    for_links: Option<OwnedFd>,
+}
 
-impl Spawner for OwnExecutable {
+impl Programs {
+    /// Finds them. They are held and not looked for again: the files may be replaced by an upgrade, and workers shall be
+    /// of our own version.
+    pub(crate) fn find() -> Self {
+        let own = std::fs::read_link(OWN).unwrap_or_default();
+        own.parent().map_or(Programs { for_links: None }, Programs::beside)
+    }
+
+    fn beside(folder: &Path) -> Self {
+        let places = ["", "../libexec/cleardown"].map(|place| folder.join(place).join(LINK_WORKER));
+        let open = |path| open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok();
+        Programs { for_links: places.iter().find_map(open) }
+    }
+
+    fn of(&self, how: How) -> PathBuf {
+        let small = self.for_links.as_ref().filter(|_| how.for_links);
+        small.map_or_else(|| OWN.into(), |file| format!("/proc/self/fd/{}", file.as_raw_fd()).into())
+    }
+}
+
+impl Spawner for Programs {
     fn spawn(&self, id: &str, listener: OwnedFd, how: How) -> io::Result<u32> {
         let user = how.user.map(Credentials::of).transpose()?;
-        // Not by its path: the file may have been replaced by an upgrade.
-        let mut command = Command::new("/proc/self/exe");
+        let mut command = Command::new(self.of(how));
         command.arg0("cleardownd").args(["worker", id]).current_dir("/");
         command.args(how.one_thread.then_some(cleardown_worker::ONE_THREAD));
         command.stdin(Stdio::from(listener)).stdout(Stdio::null()).stderr(Stdio::inherit());
@@ -165,5 +195,29 @@ impl Credentials {
         rustix::thread::set_thread_res_gid(self.gid, self.gid, self.gid)?;
         rustix::thread::set_thread_res_uid(self.uid, self.uid, self.uid)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn links_have_a_program_of_their_own_where_it_is_installed() {
+        let prefix = tempfile::tempdir().unwrap();
+        let (bin, libexec) = (prefix.path().join("bin"), prefix.path().join("libexec/cleardown"));
+        [&bin, &libexec].iter().for_each(|folder| fs::create_dir_all(folder).unwrap());
+        let for_links = How { for_links: true, ..How::default() };
+        assert_eq!(Programs::beside(&bin).of(for_links), Path::new(OWN));
+
+        let file = libexec.join(LINK_WORKER);
+        fs::write(&file, "this version").unwrap();
+        let programs = Programs::beside(&bin);
+        assert_eq!(programs.of(How::default()), Path::new(OWN), "drives need the whole program");
+        fs::rename(&file, libexec.join("old")).unwrap();
+        fs::write(&file, "an upgrade").unwrap();
+        assert_eq!(fs::read_to_string(programs.of(for_links)).unwrap(), "this version");
     }
 }

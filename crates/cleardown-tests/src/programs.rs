@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The folder with `cleardown` and `cleardownd`, built if need be.
+/// The folder with `cleardown`, `cleardownd` and its program for links, built if need be.
 ///
 /// Cargo builds a package's programs for its own tests only; so they are taken from the target folder, after
 /// a build of the whole workspace (the same that builds the tests, so nothing is built twice).
@@ -27,7 +27,7 @@ pub fn folder() -> &'static PathBuf {
             let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo starts");
             assert!(built.success(), "the programs under test cannot be built");
         }
-        for program in ["cleardown", "cleardownd"] {
+        for program in ["cleardown", "cleardownd", "cleardown-link-worker"] {
             assert!(folder.join(program).is_file(), "{program} is not in {}", folder.display());
         }
         folder

@@ -41,6 +41,23 @@ pub trait Provider: Send + Sync + 'static {
     }
 }
 
+/// None: for a worker that only ever carries links.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoServers;
+
+#[async_trait]
+impl Provider for NoServers {
+    async fn connect(
+        &self,
+        wish: &Connect,
+        _password: Option<Zeroizing<String>>,
+        _stages: Stages,
+    ) -> Result<Arc<dyn Share>, Error> {
+        let what = format!("{} by a worker for links", wish.remote.authority());
+        Err(ErrorKind::NotSupported(what).into())
+    }
+}
+
 /// The real ones: SMB and SFTP.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Servers;

@@ -102,7 +102,7 @@ impl Actor {
         let user = Some(self.record.spec.owner).filter(|owner| *owner != context.rules.me);
         let start = move || {
             let socket = context.worker_socket(&id);
-            supervisor::start_with(&*context.spawner, &id, &socket, How { user, one_thread })
+            supervisor::start_with(&*context.spawner, &id, &socket, How { user, one_thread, for_links: true })
         };
         // The blocking pool has no reactor of its own, but knows ours.
         match tokio::task::spawn_blocking(start).await {

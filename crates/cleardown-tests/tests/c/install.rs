@@ -13,6 +13,7 @@ fn everything_is_below_the_prefix() {
     let files = [
         "bin/cleardown",
         "bin/cleardownd",
+        "libexec/cleardown/cleardown-link-worker",
         "lib/libmpr.so.0",
         "lib/librasapi32.so.0",
         "lib/libcleardown-winbase.so.0",

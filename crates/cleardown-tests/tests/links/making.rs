@@ -16,6 +16,8 @@ fn a_link_is_dialled_listed_used_and_ended() {
     assert_eq!(link["addresses"][0], "192.0.2.2/32", "{link}");
     assert_eq!(link["peer_addresses"][0], PEER);
     assert_eq!(link["dns"][0], "192.0.2.99");
+    let program = std::fs::read_link(format!("/proc/{}/exe", listed["worker_pid"])).unwrap();
+    assert_eq!(program.file_name().unwrap(), "cleardown-link-worker");
     let namespace = exchange.machine.namespace();
     assert!(exchange.reaches_peer(), "the peer answers pings");
     let resolv_conf = std::fs::read_to_string(namespace.resolv_conf()).unwrap();
