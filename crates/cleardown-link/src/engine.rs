@@ -4,6 +4,7 @@
 //! when IP is agreed on, and takes care of addresses, routes and name servers.
 
 mod end;
+mod interface;
 mod pump;
 mod traffic;
 
@@ -38,7 +39,7 @@ pub struct Plan {
 /// What the owner may tell a link.
 #[derive(Debug)]
 pub enum Order {
-    /// Here is the interface (a TUN descriptor without packet information).
+    /// Here is the interface (a TUN descriptor without packet information; with `IFF_VNET_HDR` or without).
     Interface(OwnedFd),
     /// End it politely; what is not done by the moment is left.
     HangUp(Instant),

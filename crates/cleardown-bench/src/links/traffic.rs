@@ -26,7 +26,7 @@ const WARM_UP: Duration = Duration::from_millis(300);
 pub(super) fn measure(quick: bool) -> io::Result<Section> {
     let about = "One TCP stream between two network namespaces, each with a TUN interface of MTU 1500. The copier: one \
         thread for each direction that reads a packet here and writes it there. PPP: a link over a Unix socket, carried \
-        by its worker here and by a peer with our own engine there. In turn; medians.";
+        by its worker here and by a peer with our own engine there, on interfaces as the daemon makes them. In turn; medians.";
     let mut section =
         Section::new("What a link carries", about, &["Mbit/s", "copier", "PPP", "times the copier", "goal"]);
     let far = Namespace::new();
@@ -105,8 +105,8 @@ fn stream(from: Option<&Namespace>, to: Option<&Namespace>, at: Ipv4Addr, time: 
 
 /// Two TUN interfaces that are joined by the simplest program that can.
 fn copier(far: &Namespace) -> io::Result<()> {
-    let here = Arc::new(interface(None, "copy0", "10.90.0.1", "10.90.0.2")?);
-    let there = Arc::new(interface(Some(far), "copy0", "10.90.0.2", "10.90.0.1")?);
+    let here = Arc::new(interface(None, "10.90.0.1", "10.90.0.2", || Tun::create("copy0"))?);
+    let there = Arc::new(interface(Some(far), "10.90.0.2", "10.90.0.1", || Tun::create("copy0"))?);
     for (from, to) in [(here.clone(), there.clone()), (there, here)] {
         rustix::io::ioctl_fionbio(&from, false)?;
         // They end with the process.
@@ -121,9 +121,15 @@ fn copier(far: &Namespace) -> io::Result<()> {
 }
 
 /// A TUN interface that is up.
-fn interface(namespace: Option<&Namespace>, name: &str, own: &str, peer: &str) -> io::Result<OwnedFd> {
+fn interface(
+    namespace: Option<&Namespace>,
+    own: &str,
+    peer: &str,
+    create: impl FnOnce() -> cleardown_core::Result<Tun> + Send,
+) -> io::Result<OwnedFd> {
     run(namespace, || {
-        let tun = Tun::create(name).map_err(io::Error::other)?;
+        let tun = create().map_err(io::Error::other)?;
+        let name = &tun.interface().name;
         let script = format!("ip address add {own} peer {peer} dev {name} && ip link set {name} mtu 1500 up");
         match Command::new("sh").args(["-c", &script]).status()?.success() {
             true => Ok(tun.into()),
@@ -136,7 +142,7 @@ fn interface(namespace: Option<&Namespace>, name: &str, own: &str, peer: &str) -
 async fn ppp(stage: &Stage, far: &Namespace) -> io::Result<Peer> {
     let options = stage::options(0);
     let (address, caller) = (options.address.to_string(), options.caller.to_string());
-    let tun = interface(Some(far), "ppp0", &address, &caller)?;
+    let tun = interface(Some(far), &address, &caller, || Tun::create_offloading("ppp0"))?;
     let socket = stage::home()?.join("carrier.sock");
     let listener = UnixListener::bind(&socket)?;
     let request = stage::given(stage::entry("carrier", Device::Unix { path: socket })?);

@@ -263,7 +263,9 @@ fn make(
     let (interface, tun) = match interface {
         Some(interface) => (interface, None),
         None => {
-            let tun = Tun::create(NAME)?;
+            // WireGuard's engine takes datagrams one by one.
+            let plain = matches!(device, Device::WireGuard { .. });
+            let tun = if plain { Tun::create(NAME)? } else { Tun::create_offloading(NAME)? };
             (tun.interface().clone(), Some(tun))
         }
     };

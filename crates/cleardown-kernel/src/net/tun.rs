@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use cleardown_core::{Error, Result};
 use rustix::fs::{Mode, OFlags, open};
-use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
+use rustix::ioctl::{IntegerSetter, Opcode, Updater, ioctl, opcode};
 
 use super::Interface;
 use super::interface;
@@ -13,10 +13,20 @@ use super::interface;
 const TUNSETIFF: Opcode = opcode::write::<libc::c_int>(b'T', 202);
 const TUNGETIFF: Opcode = opcode::read::<libc::c_uint>(b'T', 210);
 
+const TUNSETOFFLOAD: Opcode = opcode::write::<libc::c_uint>(b'T', 208);
+
 const IFF_TUN: u16 = 0x0001;
 const IFF_NO_PI: u16 = 0x1000;
+/// A `struct virtio_net_hdr` before each packet.
+const IFF_VNET_HDR: u16 = 0x4000;
 /// Refuse a name that exists, for example somebody's persistent interface.
 const IFF_TUN_EXCL: u16 = 0x8000;
+
+/// Whoever reads makes checksums and segments of TCP. Not where congestion is notified (TUN_F_TSO_ECN): that is rare.
+const OFFLOADS: usize = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+const TUN_F_CSUM: usize = 0x01;
+const TUN_F_TSO4: usize = 0x02;
+const TUN_F_TSO6: usize = 0x04;
 
 /// `struct ifreq` as these two calls use it: a name and flags.
 #[repr(C)]
@@ -46,13 +56,36 @@ impl Tun {
     /// [`cleardown_core::ErrorKind::Os`]: `EBUSY`, the name is taken; `EPERM`, CAP_NET_ADMIN is missing; `ENOENT`
     /// and `ENODEV`, the kernel has no TUN; `EINVAL`, a bad name.
     pub fn create(name: &str) -> Result<Self> {
-        Tun::make(name).map_err(|error| Error::os(format!("making the network interface {name}"), &error))
+        Tun::make(name, 0).map_err(|error| Error::os(format!("making the network interface {name}"), &error))
     }
 
-    fn make(name: &str) -> io::Result<Self> {
+    /// The same, for one who takes long TCP segments apart, and may hand over such. Each packet has a
+    /// `struct virtio_net_hdr` before it, in the byte order of this machine.
+    ///
+    /// # Errors
+    /// As [`Tun::create`].
+    pub fn create_offloading(name: &str) -> Result<Self> {
+        let offload = |tun: Tun| {
+            // SAFETY: TUNSETOFFLOAD takes its argument by value.
+            unsafe { ioctl(&tun.descriptor, IntegerSetter::<TUNSETOFFLOAD>::new_usize(OFFLOADS))? };
+            Ok(tun)
+        };
+        let made = Tun::make(name, IFF_VNET_HDR).and_then(offload);
+        made.map_err(|error| Error::os(format!("making the network interface {name}"), &error))
+    }
+
+    /// Whether this is the descriptor of an interface from [`Tun::create_offloading`].
+    pub fn offloads(descriptor: &impl AsFd) -> bool {
+        let Ok(mut answer) = Named::new("", 0) else { return false };
+        // SAFETY: TUNGETIFF writes one `struct ifreq`, which `Named` has the size and layout of.
+        let asked = unsafe { ioctl(descriptor, Updater::<TUNGETIFF, Named>::new(&mut answer)) };
+        asked.is_ok() && answer.flags & IFF_VNET_HDR != 0
+    }
+
+    fn make(name: &str, more: u16) -> io::Result<Self> {
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let descriptor = open("/dev/net/tun", flags, Mode::empty())?;
-        let mut request = Named::new(name, IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL)?;
+        let mut request = Named::new(name, IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL | more)?;
         // SAFETY: TUNSETIFF reads and writes one `struct ifreq`, which `Named` has the size and layout of.
         unsafe { ioctl(&descriptor, Updater::<TUNSETIFF, Named>::new(&mut request))? };
         let interface = Interface::named(&request.name()?)?.ok_or(io::ErrorKind::NotFound)?;

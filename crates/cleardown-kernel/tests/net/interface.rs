@@ -62,6 +62,17 @@ fn packets_come_out_of_the_descriptor_and_are_counted() {
 }
 
 #[test]
+fn segments_are_left_to_whoever_reads_an_interface_that_was_made_for_it() {
+    at_the_near_end(|_| {
+        assert!(!Tun::offloads(&Tun::create("cd%d").unwrap()));
+        let tun = Tun::create_offloading("cd%d").unwrap();
+        assert!(Tun::offloads(&tun));
+        assert!(Tun::offloads(&Tun::adopt(tun.into()).unwrap()));
+        assert!(!Tun::offloads(&std::fs::File::open("/dev/null").unwrap()));
+    });
+}
+
+#[test]
 fn it_can_be_deleted_although_somebody_holds_it() {
     at_the_near_end(|_| {
         let tun = Tun::create("cd%d").unwrap();

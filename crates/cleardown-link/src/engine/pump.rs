@@ -1,15 +1,14 @@
 //! The loop of a link: whoever has something to say is heard, and nobody waits for another.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
+use super::interface::Interface;
 use super::{End, Order, Plan, Report, Talk, Traffic, Why};
 use crate::hdlc::{Accm, Deframer, frame};
 use crate::line::{Line, Open};
@@ -19,7 +18,7 @@ use crate::ppp::session::{self, Phase, Reason, Received, Session};
 
 /// Octets that may wait for the line before the interface is no longer read.
 const FULL: usize = 128 << 10;
-/// Datagrams read from the interface in one go.
+/// Packets read from the interface in one go.
 const BURST: usize = 32;
 
 /// How long the reset of a modem may take after an end that nobody asked for.
@@ -36,7 +35,7 @@ pub(super) struct Pump {
     number: String,
     session: Session,
     deframer: Deframer,
-    tun: Option<AsyncFd<OwnedFd>>,
+    tun: Option<Interface>,
     /// How the peer wants its frames; known once LCP has agreed.
     accm: Accm,
     out: Vec<u8>,
@@ -123,7 +122,7 @@ impl Pump {
 
     async fn until_done(mut self) -> End {
         let mut from_line = vec![0; 64 << 10];
-        let mut from_tun = vec![0; 2048];
+        let mut from_tun = Vec::new();
         let mut timer = std::pin::pin!(tokio::time::sleep_until(Instant::now()));
         while !self.done {
             self.settle().await;
@@ -131,8 +130,8 @@ impl Pump {
                 break;
             }
             // What the peer can receive is known once it has been agreed on, and may be agreed on anew.
-            let room = usize::from(self.session.mtu()) + 64;
-            from_tun.resize(from_tun.len().max(room), 0);
+            let longest = self.tun.as_ref().map_or(0, |tun| tun.longest(self.session.mtu())) + 64;
+            from_tun.resize(from_tun.len().max(longest), 0);
             self.turn(&mut from_line, &mut from_tun, timer.as_mut()).await;
         }
         self.line.close().await;
@@ -160,7 +159,7 @@ impl Pump {
                 Ok(0) | Err(_) => self.line_lost().await,
                 Ok(read) => self.input(&from_line[..read]),
             },
-            read = next_datagram(self.tun.as_ref(), from_tun), if room => match read {
+            read = next_packet(self.tun.as_ref(), from_tun), if room => match read {
                 Ok(length @ 1..) => self.send_datagrams(length, from_tun),
                 // The interface is gone: the link goes on, and its owner will end it or bring another.
                 _ => self.tun = None,
@@ -176,7 +175,7 @@ impl Pump {
 
     fn order(&mut self, order: Option<Order>) {
         match order {
-            Some(Order::Interface(tun)) => self.tun = interface(tun).ok(),
+            Some(Order::Interface(tun)) => self.tun = Interface::new(tun).ok(),
             Some(Order::HangUp(limit)) => self.hang_up(limit),
             // PPP shakes no hands.
             Some(Order::Refresh(done)) => drop(done),
@@ -302,36 +301,38 @@ impl Pump {
         if online && self.modem.is_some() && self.session.phase() == Phase::Dead && self.end.is_none() {
             self.session.open(now);
         }
-        let (session, tun) = (&mut self.session, &self.tun);
+        let (session, tun) = (&mut self.session, &mut self.tun);
         let mut received = 0;
         self.deframer.feed(rest, |frame| match session.input(frame, now) {
             Received::Control => {}
             Received::Ipv4(datagram) | Received::Ipv6(datagram) => {
                 received += datagram.len();
-                if let Some(tun) = tun {
-                    // A full interface drops, as any network does.
-                    let _ = rustix::io::write(tun, datagram);
-                }
+                tun.iter_mut().for_each(|tun| tun.write(datagram));
             }
         });
+        tun.iter_mut().for_each(Interface::flush);
         self.traffic.add_received(received);
         let on_call = self.modem.is_some() && self.session.phase() != Phase::Dead;
         let says_so = on_call && self.deframer.partial().ends_with(NO_CARRIER);
         self.silent_at = says_so.then(|| Instant::now() + SILENCE);
     }
 
-    /// Frames a datagram that was read, and those that wait behind it.
+    /// Frames the datagrams of a packet that was read, and of those that wait behind it.
     fn send_datagrams(&mut self, mut length: usize, buffer: &mut [u8]) {
+        let Some(tun) = &self.tun else { return };
         let headers = [self.session.header(protocol::IPV4), self.session.header(protocol::IPV6)];
-        for more in (0..BURST).rev() {
-            let header = if buffer[0] >> 4 == 6 { &headers[1] } else { &headers[0] };
-            self.traffic.add_sent(length);
-            frame(&[header, &buffer[..length]], self.accm, &mut self.out);
-            let Some(tun) = self.tun.as_ref().filter(|_| more > 0) else { return };
-            match rustix::io::read(tun, &mut *buffer) {
-                Ok(read @ 1..) => length = read,
-                // What is wrong, if anything is, will be met again.
-                Ok(0) | Err(_) => return,
+        for _ in 0..BURST {
+            tun.split(&mut buffer[..length], |head, data| {
+                let header = if head[0] >> 4 == 6 { &headers[1] } else { &headers[0] };
+                self.traffic.add_sent(head.len() + data.len());
+                frame(&[header, head, data], self.accm, &mut self.out);
+            });
+            if self.out.len() - self.sent >= FULL {
+                return;
+            }
+            match tun.read_more(buffer) {
+                Some(read) => length = read,
+                None => return,
             }
         }
     }
@@ -458,19 +459,10 @@ async fn next_order(orders: Option<&mut mpsc::Receiver<Order>>) -> Option<Order>
     }
 }
 
-fn interface(tun: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    rustix::io::ioctl_fionbio(&tun, true)?;
-    // SAFETY: the `AsyncFd` owns the descriptor, which so stays open and the same while it is registered.
-    Ok(unsafe { AsyncFd::register(tun)? })
-}
-
-/// Waits for a datagram from the interface.
-async fn next_datagram(tun: Option<&AsyncFd<OwnedFd>>, into: &mut [u8]) -> io::Result<usize> {
-    let Some(tun) = tun else { return std::future::pending().await };
-    loop {
-        let mut guard = tun.readable().await?;
-        if let Ok(read) = guard.try_io(|tun| Ok(rustix::io::read(tun, &mut *into)?)) {
-            return read;
-        }
+/// Waits for a packet from the interface.
+async fn next_packet(tun: Option<&Interface>, into: &mut [u8]) -> io::Result<usize> {
+    match tun {
+        Some(tun) => tun.read(into).await,
+        None => std::future::pending().await,
     }
 }
