@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::process::{Group, free_port, wait_for_port};
+use crate::process::{Group, Port, wait_for_port};
 use crate::samba::User;
 
 /// A running KDC with its database. The last of its clones takes everything along when it is dropped.
@@ -21,6 +21,7 @@ pub struct Realm(Arc<Running>);
 struct Running {
     /// It is dropped before the folder.
     _group: Group,
+    _port: Port,
     dir: TempDir,
 }
 
@@ -34,8 +35,8 @@ impl Realm {
         // Ordinary users read krb5.conf; what is secret has modes of its own.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755))?;
         let at = dir.path();
-        let port = free_port()?;
-        write_config(at, port)?;
+        let port = Port::free()?;
+        write_config(at, port.number())?;
         tool(at, "kdb5_util", &["create", "-s", "-P", "the database's own secret"], "")?;
         for user in users {
             let typed = format!("{0}\n{0}\n", user.password);
@@ -48,13 +49,13 @@ impl Realm {
         let mut kdc = command(at, "krb5kdc");
         kdc.args(["-n", "-r", Self::NAME]).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let mut group = Group::spawn(&mut kdc)?;
-        wait_for_port(port, &mut group, Duration::from_secs(60)).map_err(|error| {
+        wait_for_port(port.number(), &mut group, Duration::from_secs(60)).map_err(|error| {
             io::Error::other(format!(
                 "krb5kdc: {error}: {}",
                 fs::read_to_string(at.join("log")).unwrap_or_default()
             ))
         })?;
-        Ok(Realm(Arc::new(Running { _group: group, dir })))
+        Ok(Realm(Arc::new(Running { _group: group, _port: port, dir })))
     }
 
     /// What clients read in place of `/etc/krb5.conf` (`KRB5_CONFIG`).

@@ -14,6 +14,6 @@ pub mod wireguard;
 
 pub use kerberos::Realm;
 pub use netns::{Cable, Namespace, Snapshot};
-pub use process::free_port;
+pub use process::Port;
 pub use samba::{Options, Samba, ShareDef, User};
 pub use sshd::{Agent, Sshd, SshdOptions};

@@ -1,16 +1,44 @@
 //! Processes in groups of their own, ended by group.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use rustix::net;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// A port on loopback that was free a moment ago.
-pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+/// A TCP port on loopback for a server of ours. As long as it lives nobody else is given that port, neither to listen on
+/// nor as a connection's own end, be the server up or down.
+#[derive(Debug)]
+pub struct Port {
+    number: u16,
+    _bound: Option<OwnedFd>,
+}
+
+impl Port {
+    /// One that is free.
+    pub fn free() -> io::Result<Port> {
+        let stream = (net::AddressFamily::INET, net::SocketType::STREAM);
+        let bound = net::socket_with(stream.0, stream.1, net::SocketFlags::CLOEXEC, None)?;
+        net::bind(&bound, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        // After the kernel's choice, so that it was nobody else's; from now on a server that asks for the same may listen.
+        net::sockopt::set_socket_reuseaddr(&bound, true)?;
+        let address = SocketAddr::try_from(net::getsockname(&bound)?)?;
+        Ok(Port { number: address.port(), _bound: Some(bound) })
+    }
+
+    /// This one, of which the caller knows that it is free.
+    pub(crate) fn given(number: u16) -> Port {
+        Port { number, _bound: None }
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
 }
 
 /// A process and its descendants, as long as they stay in its group.

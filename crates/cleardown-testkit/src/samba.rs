@@ -15,13 +15,13 @@ use tempfile::TempDir;
 
 pub use config::{Options, ShareDef, User};
 
-use crate::process::{Group, free_port, wait_for_port};
+use crate::process::{Group, Port, wait_for_port};
 
 /// A running smbd with its shares. Dropping it kills it and removes everything.
 #[derive(Debug)]
 pub struct Samba {
     group: Group,
-    port: u16,
+    port: Port,
     folders: Vec<(String, PathBuf)>,
     mounts: Vec<PathBuf>,
     dir: TempDir,
@@ -33,22 +33,22 @@ impl Samba {
         let dir = tempfile::Builder::new().prefix("ctk-smb-").tempdir()?;
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755))?;
         let port = match options.port {
-            Some(port) => port,
-            None => free_port()?,
+            Some(port) => Port::given(port),
+            None => Port::free()?,
         };
         let mut mounts = Vec::new();
         let folders = make_folders(dir.path(), &options, &mut mounts)?;
-        config::write(dir.path(), port, &options, &folders)?;
+        config::write(dir.path(), port.number(), &options, &folders)?;
         for user in &options.users {
             add_user(dir.path(), user)?;
         }
-        let group = run(dir.path(), port)?;
+        let group = run(dir.path(), port.number())?;
         Ok(Samba { group, port, folders, mounts, dir })
     }
 
     /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The folder behind a share.
@@ -59,12 +59,12 @@ impl Samba {
 
     /// `smb://127.0.0.1:PORT/SHARE`.
     pub fn remote(&self, share: &str) -> String {
-        format!("smb://127.0.0.1:{}/{share}", self.port)
+        format!("smb://127.0.0.1:{}/{share}", self.port())
     }
 
     /// `smb://localhost:PORT/SHARE`: tickets are for a name.
     pub fn named_remote(&self, share: &str) -> String {
-        format!("smb://localhost:{}/{share}", self.port)
+        format!("smb://localhost:{}/{share}", self.port())
     }
 
     /// The configuration file, for tools such as smbclient and smbstatus.
@@ -89,7 +89,7 @@ impl Samba {
     /// Kills the processes that serve clients, and not smbd itself: new connections are served.
     pub fn kill_sessions(&self) {
         let members = self.group.members();
-        for pid in members.into_iter().filter(|pid| serves(pid.as_raw_nonzero().get(), self.port)) {
+        for pid in members.into_iter().filter(|pid| serves(pid.as_raw_nonzero().get(), self.port())) {
             let _ = kill_process(pid, Signal::KILL);
         }
     }
@@ -107,7 +107,7 @@ impl Samba {
     /// Kills it if it runs and starts it again on the same port with the same shares.
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
-        self.group = run(self.dir.path(), self.port)?;
+        self.group = run(self.dir.path(), self.port())?;
         Ok(())
     }
 
@@ -117,7 +117,7 @@ impl Samba {
         fs::write(&auth, format!("username={}\npassword={}\n", user.name, user.password))?;
         let output = Command::new("smbclient")
             .arg(format!("//127.0.0.1/{share}"))
-            .args(["-p", &self.port.to_string(), "-A"])
+            .args(["-p", &self.port().to_string(), "-A"])
             .arg(&auth)
             .args(["-c", commands])
             .stdin(Stdio::null())

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::process::{Group, free_port, wait_for_port};
+use crate::process::{Group, Port, wait_for_port};
 
 /// `nobody` and `nogroup`.
 const NOBODY: u32 = 65_534;
@@ -37,7 +37,7 @@ pub struct SshdOptions {
 #[derive(Debug)]
 pub struct Sshd {
     group: Group,
-    port: u16,
+    port: Port,
     options: SshdOptions,
     user: String,
     dir: TempDir,
@@ -48,32 +48,33 @@ impl Sshd {
     pub fn start(options: SshdOptions) -> io::Result<Sshd> {
         let dir = tempfile::Builder::new().prefix("ctk-ssh-").tempdir()?;
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755))?;
-        let port = options.port.map_or_else(free_port, Ok)?;
+        let port = options.port.map_or_else(Port::free, |port| Ok(Port::given(port)))?;
+        let number = port.number();
         fs::create_dir(dir.path().join("files"))?;
         keygen(&dir.path().join("host"), "")?;
         keygen(&dir.path().join("user"), "")?;
         fs::copy(dir.path().join("user.pub"), dir.path().join("authorized"))?;
         let public = fs::read_to_string(dir.path().join("host.pub"))?;
-        fs::write(dir.path().join("known_hosts"), format!("[127.0.0.1]:{port} {public}"))?;
+        fs::write(dir.path().join("known_hosts"), format!("[127.0.0.1]:{number} {public}"))?;
         let user = match (&options.password, options.as_nobody) {
             (Some(password), _) => add_user(dir.path(), password)?,
             (None, true) => "nobody".into(),
             (None, false) => "root".into(),
         };
-        write_config(dir.path(), port, &options)?;
+        write_config(dir.path(), number, &options)?;
         if options.as_nobody {
             chown(dir.path().join("files"), Some(NOBODY), Some(NOBODY))?;
         }
         if options.password.is_some() {
             fs::set_permissions(dir.path().join("files"), fs::Permissions::from_mode(0o777))?;
         }
-        let group = run(dir.path(), port)?;
+        let group = run(dir.path(), number)?;
         Ok(Sshd { group, port, options, user, dir })
     }
 
     /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Who can log on.
@@ -88,7 +89,7 @@ impl Sshd {
 
     /// `sftp://127.0.0.1:PORT/FOLDER`.
     pub fn remote(&self) -> String {
-        format!("sftp://127.0.0.1:{}{}", self.port, self.folder().display())
+        format!("sftp://127.0.0.1:{}{}", self.port(), self.folder().display())
     }
 
     /// The private key that is let in; its public half is beside it.
@@ -152,7 +153,7 @@ impl Sshd {
     /// Kills it if it runs and starts it again on the same port.
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
-        self.group = run(self.dir.path(), self.port)?;
+        self.group = run(self.dir.path(), self.port())?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cleardown_core::ErrorKind;
 use cleardown_share::{Capabilities, Share};
 use cleardown_smb::{Config, connect};
-use cleardown_testkit::{Options, Samba, ShareDef, User, free_port};
+use cleardown_testkit::{Options, Port, Samba, ShareDef, User};
 
 use crate::common::{config, eve, path, refusal};
 
@@ -98,8 +98,11 @@ async fn each_refusal_has_its_kind() {
     assert!(matches!(kind(at("private")).await, ErrorKind::AccessDenied(_)));
 
     let elsewhere = |remote: String| config(&samba, "files").clone_to(&remote);
-    let port = free_port().unwrap();
-    assert!(matches!(kind(elsewhere(format!("smb://127.0.0.1:{port}/x"))).await, ErrorKind::Refused(_)));
+    let port = Port::free().unwrap();
+    assert!(matches!(
+        kind(elsewhere(format!("smb://127.0.0.1:{}/x", port.number()))).await,
+        ErrorKind::Refused(_)
+    ));
     assert!(matches!(
         kind(elsewhere("smb://no-such-host.invalid/x".into())).await,
         ErrorKind::UnknownHost(_)

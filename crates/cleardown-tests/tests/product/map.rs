@@ -152,9 +152,9 @@ fn an_unknown_host_key_is_refused_without_a_terminal() {
 fn nobody_listens_there() {
     cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
-    let port = cleardown_testkit::free_port().unwrap();
+    let port = cleardown_testkit::Port::free().unwrap();
     for scheme in ["smb", "sftp"] {
-        let remote = format!("{scheme}://127.0.0.1:{port}/x");
+        let remote = format!("{scheme}://127.0.0.1:{}/x", port.number());
         machine.run(&["map", "z:", &remote]).exits(1).says("WNet 1225").says("refused");
     }
     nothing_is_left(&machine);
