@@ -96,6 +96,13 @@ async fn changes_in_a_watched_folder_are_reported_by_name() {
     share.create_dir(&path("d"), 0o755).await.unwrap();
     share.watch(&path("d")).await.unwrap();
     share.watch(&path("d")).await.unwrap();
+    // The server begins to watch some time after it has said so.
+    let mut made = 0;
+    while events.is_empty() {
+        made += 1;
+        assert!(made < 100, "no change is reported");
+        samba.smbclient("files", &User::adam(), &format!("mkdir d/early{made}")).unwrap();
+    }
     for name in ["one", "two"] {
         samba.smbclient("files", &User::adam(), &format!("mkdir d/{name}")).unwrap();
         loop {
