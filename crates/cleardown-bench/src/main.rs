@@ -183,8 +183,10 @@ fn measure(
     wanted: impl Fn(&str) -> bool,
 ) -> io::Result<()> {
     let mut mount = (contender.start)(servers)?;
+    let mut done = Vec::new();
     for row in work::ROWS.iter().filter(|row| wanted(row.name)) {
-        if report.is_slow(contender.name, row.name) {
+        let lacks = row.after.is_some_and(|before| !done.contains(&before));
+        if lacks || report.is_slow(contender.name, row.name) {
             continue;
         }
         let result = work::in_child(row.name, contender.name, &mut mount, servers, scale);
@@ -193,6 +195,9 @@ fn measure(
             Err(error) => eprintln!("  {:<14} {error}", row.name),
         }
         stop::check()?;
+        if result.is_ok() {
+            done.push(row.name);
+        }
         let stuck = result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
         report.add(contender.name, row.name, result);
         if stuck {

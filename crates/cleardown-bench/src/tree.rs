@@ -31,7 +31,9 @@ pub(crate) fn prepare(servers: &Servers, scale: &Scale) -> io::Result<()> {
     let all = servers.folder().join("prepared");
     fs::create_dir_all(&all)?;
     big(&all.join("big.bin"), scale.big)?;
-    big(&all.join("random.bin"), scale.random_file)?;
+    for name in ["pages.bin", "again.bin", "random.bin"] {
+        big(&all.join(name), scale.medium)?;
+    }
     fs::create_dir(all.join("small"))?;
     for number in 0..scale.small {
         fs::write(all.join(format!("small/{number}")), small(number))?;

@@ -1,5 +1,6 @@
 //! The rows of work. Each runs in a process of its own, which can be given up when a mount hangs.
 
+use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -18,8 +19,8 @@ use crate::tree::{megabyte, mix, small};
 pub(crate) struct Scale {
     /// MiB of the large file.
     pub(crate) big: u64,
-    /// MiB of the file for random access.
-    pub(crate) random_file: u64,
+    /// MiB of each file for small reads, for reading again, and for random access.
+    pub(crate) medium: u64,
     /// Random accesses at most (five seconds at most, too).
     pub(crate) random: u64,
     /// Small files.
@@ -30,9 +31,9 @@ pub(crate) struct Scale {
     pub(crate) tree: u64,
 }
 pub(crate) const FULL: Scale =
-    Scale { big: 1024, random_file: 256, random: 5000, small: 2000, many: 10_000, tree: 5000 };
+    Scale { big: 1024, medium: 256, random: 5000, small: 2000, many: 10_000, tree: 5000 };
 pub(crate) const QUICK: Scale =
-    Scale { big: 128, random_file: 64, random: 1000, small: 300, many: 2000, tree: 600 };
+    Scale { big: 128, medium: 64, random: 1000, small: 300, many: 2000, tree: 600 };
 
 /// What a row took.
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -50,24 +51,26 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// `MiB/s`, `/s` or `s` (then less is better).
     pub(crate) unit: &'static str,
+    /// The row that leaves what this one needs.
+    pub(crate) after: Option<&'static str>,
     work: fn(&Place<'_>) -> io::Result<Measured>,
 }
 
-/// In the order in which they are done: delete and rm need what create and untar have left.
+/// In the order in which they are done. Each that reads has files of its own, which nobody has read before.
 pub(crate) const ROWS: [Row; 13] = [
-    Row { name: "read", unit: "MiB/s", work: read },
-    Row { name: "read 4 KiB", unit: "MiB/s", work: read_pages },
-    Row { name: "reread", unit: "MiB/s", work: reread },
-    Row { name: "write", unit: "MiB/s", work: write },
-    Row { name: "random read", unit: "/s", work: random_read },
-    Row { name: "random write", unit: "/s", work: random_write },
-    Row { name: "create", unit: "/s", work: create },
-    Row { name: "read small", unit: "/s", work: read_small },
-    Row { name: "delete", unit: "/s", work: delete },
-    Row { name: "ls -l", unit: "s", work: list },
-    Row { name: "untar", unit: "s", work: untar },
-    Row { name: "git status", unit: "s", work: git_status },
-    Row { name: "rm -r", unit: "s", work: remove_tree },
+    Row { name: "read", unit: "MiB/s", after: None, work: read },
+    Row { name: "read 4 KiB", unit: "MiB/s", after: None, work: read_pages },
+    Row { name: "reread", unit: "MiB/s", after: None, work: reread },
+    Row { name: "write", unit: "MiB/s", after: None, work: write },
+    Row { name: "random read", unit: "/s", after: None, work: random_read },
+    Row { name: "random write", unit: "/s", after: None, work: random_write },
+    Row { name: "create", unit: "/s", after: None, work: create },
+    Row { name: "read small", unit: "/s", after: None, work: read_small },
+    Row { name: "delete", unit: "/s", after: Some("create"), work: delete },
+    Row { name: "ls -l", unit: "s", after: None, work: list },
+    Row { name: "untar", unit: "s", after: None, work: untar },
+    Row { name: "git status", unit: "s", after: None, work: git_status },
+    Row { name: "rm -r", unit: "s", after: Some("untar"), work: remove_tree },
 ];
 
 /// Where: the share as mounted, the server's folder behind it, and the local home with the archive.
@@ -132,6 +135,8 @@ pub(crate) fn in_child(
 pub(crate) fn child(name: &str, at: &Path, server: &Path, local: &Path, scale: &str) -> io::Result<()> {
     let row = ROWS.iter().find(|row| row.name == name).ok_or_else(|| io::Error::other("no such row"))?;
     let place = Place { at, server, local, scale: serde_json::from_str(scale)? };
+    // A drive that learns how a program reads is to learn nothing from the rows before.
+    rustix::thread::set_name(&CString::new(name)?)?;
     println!("{}", serde_json::to_string(&(row.work)(&place)?)?);
     Ok(())
 }
@@ -182,17 +187,17 @@ fn read(place: &Place<'_>) -> io::Result<Measured> {
 
 /// From front to back with small buffers.
 fn read_pages(place: &Place<'_>) -> io::Result<Measured> {
-    let mut file = open_cold(place, "prepared/random.bin")?;
+    let mut file = open_cold(place, "prepared/pages.bin")?;
     let mut buffer = [0; 4096];
     let read = || {
-        for number in 0..place.scale.random_file * 256 {
+        for number in 0..place.scale.medium * 256 {
             file.read_exact(&mut buffer)?;
             let word = number >> 8 << 17 | (number & 255) << 9;
             if !place.null() && buffer[..8] != mix(word).to_le_bytes() {
                 return Err(wrong("a read"));
             }
         }
-        Ok(place.scale.random_file as f64)
+        Ok(place.scale.medium as f64)
     };
     timed(read, || true)
 }
@@ -200,10 +205,11 @@ fn read_pages(place: &Place<'_>) -> io::Result<Measured> {
 /// What was read twice before, once more.
 fn reread(place: &Place<'_>) -> io::Result<Measured> {
     let read = || {
-        let mut file = File::open(place.at.join("prepared/random.bin"))?;
-        io::copy(&mut file, &mut io::sink()).map(|_| ())?;
-        Ok(place.scale.random_file as f64)
+        let mut file = File::open(place.at.join("prepared/again.bin"))?;
+        let read = io::copy(&mut file, &mut io::sink())?;
+        if read == place.scale.medium << 20 { Ok(place.scale.medium as f64) } else { Err(wrong("its size")) }
     };
+    read()?;
     read()?;
     timed(read, || true)
 }
@@ -234,7 +240,7 @@ fn write(place: &Place<'_>) -> io::Result<Measured> {
 
 /// Offsets of 4 KiB blocks; ends after five seconds.
 fn blocks(place: &Place<'_>) -> impl Iterator<Item = u64> {
-    let (count, end) = (place.scale.random_file * 256, Instant::now() + Duration::from_secs(5));
+    let (count, end) = (place.scale.medium * 256, Instant::now() + Duration::from_secs(5));
     (0..place.scale.random)
         .take_while(move |_| Instant::now() < end)
         .map(move |number| mix(number) % count * 4096)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cleardown_core::view::Loss;
 use cleardown_share::{Lease, ShareError, SharePath};
 
-use crate::drive::Inner;
+use crate::drive::{Inner, Parked};
 use crate::file::{FileState, Remote};
 use crate::status::{Drained, Pending, Unwritten};
 
@@ -119,8 +119,13 @@ impl Inner {
         let files: Vec<_> = {
             let parked = self.parked.lock();
             let table = self.table.lock();
-            let below = |node| table.path(node).is_some_and(|at| at.starts_with(path));
-            parked.iter().filter(|(_, file, _)| below(file.node)).map(|(_, file, _)| file.clone()).collect()
+            let Some(top) = table.find(path) else { return };
+            // A folder in which nothing is known, as after the removal of all that was in it, has none.
+            if table.get(top).is_some_and(|known| known.dir && known.children.is_empty()) {
+                return;
+            }
+            let below = |(_, file, _): &&Parked| table.is_below(file.node, top);
+            parked.iter().filter(below).map(|(_, file, _)| file.clone()).collect()
         };
         for file in files {
             self.close_unused(&file).await;

@@ -191,6 +191,12 @@ impl Table {
         parts.iter().rev().try_fold(SharePath::root(), |path, name| path.join(name))
     }
 
+    /// Whether a node is at or below a folder, by its first name as in [`Table::path`].
+    pub(crate) fn is_below(&self, node: u64, folder: u64) -> bool {
+        let above = |at: &u64| Some(self.nodes.get(at)?.names.first()?.0);
+        std::iter::successors(Some(node), above).take(4096).any(|at| at == folder)
+    }
+
     /// The node at a path, if it is known.
     pub(crate) fn find(&self, path: &SharePath) -> Option<u64> {
         path.components().try_fold(ROOT, |at, name| self.child(at, name))

@@ -3,7 +3,9 @@
 //! Past it a stream with large buffers is fastest. But then each read of the application is a request of its own, which
 //! small buffers (of 4 KiB) make slow, and nothing is there when the file is read again. What a program will do shows only
 //! once it reads, and the way of an open file cannot be changed then; so what it did last time is taken for what it will do
-//! next time, and a file that was read before is read through the cache when it fits into memory.
+//! next time. For a program that is not known the file's size decides: the larger it is, the likelier it is copied or played
+//! with large buffers, and the more of what others use would have to leave the cache for it. A file that was read before is
+//! read through the cache when it fits into memory.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,12 +17,16 @@ use crate::nodes::Node;
 
 /// Files of at least this size are large.
 const LARGE: u64 = 32 << 20;
+/// Those of at least this size go past the cache when nothing is known of the program.
+const HUGE: u64 = 512 << 20;
 /// Reads below this size are cheaper from the page cache.
 const SMALL: u64 = 64 << 10;
 /// So many reads show what a program does.
 const ENOUGH: u64 = 16;
-/// What the kernel asks for at once, at the beginning of a file, for a program that reads in large pieces.
-const FULL: u64 = 128 << 10;
+/// What the kernel asks for at once, at the beginning of a file, for a program that reads in large pieces: its first
+/// read-ahead is two or four times what is read, up to the mount's most. That is 128 KiB, unless root has raised it.
+const FULL: u64 = 256 << 10;
+const MOST: u64 = 128 << 10;
 /// Programs that are remembered.
 const PROGRAMS: usize = 256;
 
@@ -32,8 +38,8 @@ pub(crate) type Stamp = (u64, i128, i128);
 pub(crate) struct Programs(Mutex<HashMap<Vec<u8>, bool>>);
 
 impl Programs {
-    fn reads_small(&self, name: &[u8]) -> bool {
-        self.0.lock().get(name).copied().unwrap_or(false)
+    fn reads_small(&self, name: &[u8]) -> Option<bool> {
+        self.0.lock().get(name).copied()
     }
 
     fn learn(&self, name: &[u8], small: bool) {
@@ -55,6 +61,8 @@ pub(crate) struct Stream {
     bytes: AtomicU64,
     /// The first request, if it was for the beginning.
     first: AtomicU64,
+    /// The largest.
+    largest: AtomicU64,
 }
 
 impl Stream {
@@ -69,6 +77,7 @@ impl Stream {
             self.first.store(len, Ordering::Relaxed);
         }
         self.bytes.fetch_add(len, Ordering::Relaxed);
+        self.largest.fetch_max(len, Ordering::Relaxed);
     }
 
     /// Whether the program reads in small pieces, if that can be told.
@@ -77,7 +86,11 @@ impl Stream {
         match self.direct {
             true => (reads >= ENOUGH).then(|| bytes / reads < SMALL),
             // Through the cache only the first read-ahead shows how much was wanted.
-            false => (self.first.load(Ordering::Relaxed) >= FULL).then_some(false),
+            false => {
+                let (first, largest) =
+                    (self.first.load(Ordering::Relaxed), self.largest.load(Ordering::Relaxed));
+                (first >= FULL || first == MOST && largest == MOST && reads > 1).then_some(false)
+            }
         }
     }
 
@@ -93,9 +106,10 @@ impl Inner {
             return None;
         }
         let program = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-        let cached = self.programs.reads_small(&program) || self.was_streamed(node) && fits(size);
-        let (reads, bytes, first) = Default::default();
-        Some(Stream { program, direct: !cached, size, reads, bytes, first })
+        let small = expects_small(self.programs.reads_small(&program), size);
+        let direct = !(small || self.was_streamed(node) && fits(size));
+        let (reads, bytes, first, largest) = Default::default();
+        Some(Stream { program, direct, size, reads, bytes, first, largest })
     }
 
     /// It was read before, and has not changed since.
@@ -115,6 +129,11 @@ impl Inner {
             known.streamed = stamp(known);
         }
     }
+}
+
+/// Whether small pieces are to be expected of a program, of which this may be known, for a file of `size` bytes.
+fn expects_small(known: Option<bool>, size: u64) -> bool {
+    known.unwrap_or(size < HUGE)
 }
 
 /// How a file was last seen, if its pages would be kept from one open to the next: a time of whole seconds may hide a change
@@ -139,8 +158,8 @@ mod tests {
     use super::*;
 
     fn read(direct: bool, sizes: &[u64]) -> Option<bool> {
-        let (reads, bytes, first) = Default::default();
-        let stream = Stream { program: Vec::new(), direct, size: LARGE, reads, bytes, first };
+        let (reads, bytes, first, largest) = Default::default();
+        let stream = Stream { program: Vec::new(), direct, size: LARGE, reads, bytes, first, largest };
         let mut offset = 0;
         for size in sizes {
             stream.note(offset, *size);
@@ -157,8 +176,20 @@ mod tests {
     }
 
     #[test]
+    fn of_an_unknown_program_the_size_of_its_file_tells() {
+        assert!(expects_small(None, LARGE) && !expects_small(None, HUGE));
+        assert!(expects_small(Some(true), HUGE) && !expects_small(Some(false), LARGE));
+    }
+
+    #[test]
     fn through_the_cache_the_first_read_ahead_tells() {
         assert_eq!(read(false, &[16 << 10, 128 << 10, 128 << 10]), None);
-        assert_eq!(read(false, &[128 << 10, 128 << 10]), Some(false));
+        assert_eq!(
+            read(false, &[128 << 10, 512 << 10]),
+            None,
+            "buffers of 32 KiB, and the kernel may ask for more"
+        );
+        assert_eq!(read(false, &[128 << 10, 128 << 10]), Some(false), "and it may not");
+        assert_eq!(read(false, &[512 << 10]), Some(false));
     }
 }

@@ -205,14 +205,21 @@ fn look_ups_in_one_folder_turn_into_one_listing() {
         let file = path(&format!("d/{number}"));
         mount.block_on(other.symlink(&file, b"x")).unwrap();
     }
-    std::thread::sleep(Duration::from_millis(1100));
-    let stats = share.faults().calls(Op::Stat);
-    for number in 0..200 {
-        let found = fs::symlink_metadata(mount.join(&format!("d/{number}"))).is_ok();
-        assert_eq!(found, number < 100, "{number}");
+    // The listing comes when the machine has time for it: look-ups may well be faster at the first try.
+    let late = Instant::now() + Duration::from_secs(60);
+    loop {
+        std::thread::sleep(Duration::from_millis(1100));
+        let stats = share.faults().calls(Op::Stat);
+        for number in 0..200 {
+            let found = fs::symlink_metadata(mount.join(&format!("d/{number}"))).is_ok();
+            assert_eq!(found, number < 100, "{number}");
+        }
+        let stats = share.faults().calls(Op::Stat) - stats;
+        if stats < 30 {
+            return;
+        }
+        assert!(Instant::now() < late, "{stats} look-ups went to the server");
     }
-    let stats = share.faults().calls(Op::Stat) - stats;
-    assert!(stats < 30, "{stats} look-ups went to the server");
 }
 
 #[test]
