@@ -1,11 +1,12 @@
 //! Running programs, loudly.
 
 use std::fs;
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-use std::time::Instant;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{OnceLock, mpsc};
+use std::time::{Duration, Instant};
 
 /// A command's outcome; the error is a sentence for the person at the terminal.
 pub(crate) type Outcome = Result<(), String>;
@@ -69,6 +70,34 @@ pub(crate) fn cargo(args: &[&str]) -> Outcome {
 
 /// Runs cargo with more environment.
 pub(crate) fn cargo_with(environment: &[(&str, &str)], args: &[&str]) -> Outcome {
+    wait(&mut cargo_command(environment, args))
+}
+
+/// As [`cargo_with`], and `read` hears each line of its standard output, which is passed on.
+pub(crate) fn cargo_heard(
+    environment: &[(&str, &str)],
+    args: &[&str],
+    mut read: impl FnMut(&str) + Send + 'static,
+) -> Outcome {
+    let mut command = cargo_command(environment, args);
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| format!("cargo: {error}"))?;
+    let said = child.stdout.take().expect("it is piped");
+    let (done, is_done) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(said).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            read(&line);
+        }
+        let _ = done.send(());
+    });
+    let outcome = ended("cargo", child.wait());
+    // What a test has left running may keep the pipe open.
+    let _ = is_done.recv_timeout(Duration::from_secs(5));
+    outcome
+}
+
+fn cargo_command(environment: &[(&str, &str)], args: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(args).current_dir(root()).envs(environment.iter().copied());
@@ -79,7 +108,7 @@ pub(crate) fn cargo_with(environment: &[(&str, &str)], args: &[&str]) -> Outcome
             command.env_remove(name);
         }
     }
-    wait(&mut command)
+    command
 }
 
 pub(crate) fn program(path: &Path, args: &[&str]) -> Outcome {
@@ -94,7 +123,11 @@ pub(crate) fn succeeds(program: &str, args: &[&str]) -> bool {
 
 fn wait(command: &mut Command) -> Outcome {
     let name = command.get_program().to_string_lossy().into_owned();
-    match command.status() {
+    ended(&name, command.status())
+}
+
+fn ended(name: &str, status: io::Result<ExitStatus>) -> Outcome {
+    match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => failed(format!("{name}: {status}")),
         Err(error) => failed(format!("{name} cannot be started: {error}")),

@@ -10,8 +10,8 @@ use cleardown_core::view::{Connection, Loss, Status};
 use cleardown_core::{Error, ErrorKind, Result};
 use cleardown_drive::Arena;
 use cleardown_ipc::{ProgressSink, Secret};
-use cleardown_kernel::Mount;
-use cleardown_worker::control::{self, Reply, Request, ServerState, Session};
+use cleardown_kernel::{Files, Mount};
+use cleardown_worker::control::{self, Phase, Reply, Request, ServerState, Session};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -67,6 +67,8 @@ pub(crate) struct Shown {
     /// Locks that applications hold: the process, and the path on the drive.
     pub(crate) locks: Vec<(u32, String)>,
     pub(crate) worker: Option<(u32, control::Client)>,
+    /// Files that programs have open; none while the worker does not say.
+    pub(crate) open_files: Option<u64>,
     /// The addresses that its connections go to; while it is being connected anew, those that they went to.
     pub(crate) servers: Vec<IpAddr>,
     pub(crate) mount: Option<Mount>,
@@ -89,6 +91,7 @@ impl Handle {
             pending: Vec::new(),
             locks: Vec::new(),
             worker: None,
+            open_files: None,
             servers: Vec::new(),
             mount: None,
             arena: None,
@@ -136,6 +139,11 @@ impl Handle {
         self.shown.lock().mount.clone()
     }
 
+    /// Whether files on it are open, as the worker told when it was last asked.
+    pub(crate) fn files(&self) -> Files {
+        if self.shown.lock().open_files == Some(0) { Files::Closed } else { Files::MayBeOpen }
+    }
+
     /// Says that the mount is not in the mount table any more.
     pub(crate) fn mount_is_gone(&self) {
         // An error says that the connection is over already.
@@ -160,9 +168,11 @@ impl Handle {
 
     /// Asks the worker how it is, and shows that. A worker that does not answer at once is left alone.
     pub(crate) async fn refresh(&self) {
+        self.show(|shown| shown.open_files = None);
         let Some((_, worker)) = self.shown.lock().worker.clone() else { return };
         if let Ok((Reply::Status(status), _)) = worker.request(Request::Status, &[], ANSWER_AT_ONCE).await {
             self.show(|shown| {
+                shown.open_files = (status.phase == Phase::Serving).then_some(status.open_files);
                 shown.pending_bytes = status.pending_bytes;
                 shown.pending = status.pending;
                 shown.locks = status.locks;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleardown_core::view::Holders;
-use cleardown_kernel::Mount;
+use cleardown_kernel::{Files, Mount};
 
 use crate::handle::Handle;
 
@@ -17,7 +17,9 @@ pub(crate) async fn of_all(handles: &[Arc<Handle>]) -> Vec<Holders> {
     let mounts: Vec<Option<Mount>> = handles.iter().map(|handle| handle.mount()).collect();
     let targets: Vec<Mount> = mounts.iter().flatten().cloned().collect();
     let workers = handles.iter().filter_map(|handle| handle.shown().worker.map(|(pid, _)| pid)).collect();
-    let mut found = scan(targets, workers).await.into_iter();
+    let closed = handles.iter().all(|handle| handle.files() == Files::Closed);
+    let files = if closed { Files::Closed } else { Files::MayBeOpen };
+    let mut found = scan(targets, workers, files).await.into_iter();
     let mut all = Vec::with_capacity(handles.len());
     for (handle, mount) in handles.iter().zip(&mounts) {
         let mut holders = mount.as_ref().and_then(|_| found.next()).unwrap_or_default();
@@ -43,13 +45,13 @@ pub(crate) async fn of(handle: &Arc<Handle>) -> Holders {
 }
 
 /// The holders of these mounts, without the daemon and these workers.
-pub(crate) async fn scan(targets: Vec<Mount>, mut except: Vec<u32>) -> Vec<Holders> {
+pub(crate) async fn scan(targets: Vec<Mount>, mut except: Vec<u32>, files: Files) -> Vec<Holders> {
     if targets.is_empty() {
         return Vec::new();
     }
     except.push(std::process::id());
     let number = targets.len();
-    let scan = tokio::task::spawn_blocking(move || cleardown_kernel::holders(&targets, &except));
+    let scan = tokio::task::spawn_blocking(move || cleardown_kernel::holders(&targets, &except, files));
     match tokio::time::timeout(PATIENCE, scan).await {
         Ok(Ok(found)) => found,
         _ => vec![

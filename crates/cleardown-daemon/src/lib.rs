@@ -28,6 +28,7 @@ mod restore;
 mod run;
 mod sftp_server;
 mod shares;
+mod sleep;
 mod spec;
 mod supervisor;
 #[cfg(test)]

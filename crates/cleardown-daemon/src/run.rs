@@ -14,6 +14,7 @@ use cleardown_ipc::{Call, Instance, Location, Peer, server};
 use cleardown_profile::secrets;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use tokio::net::UnixListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,7 @@ use crate::daemon::Daemon;
 use crate::memory::Memory;
 use crate::options::Options;
 use crate::supervisor::Programs;
-use crate::{lifetime, link, manager, mount_table, reconcile};
+use crate::{lifetime, link, manager, mount_table, reconcile, sleep};
 
 /// Runs the daemon until it is asked to go, or has had nothing to do for a while. `ready` is called once, when
 /// clients can connect (or another daemon is there for them).
@@ -39,14 +40,12 @@ pub fn run(options: &Options, ready: impl FnOnce()) -> Result<()> {
         location.dir = dir.clone();
     }
     location.prepare()?;
-    let lock = enter(&location)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|e| Error::os("starting the runtime", &e))?;
-    let Some(_lock) = lock else {
-        let handed_on = options.restore.then(|| runtime.block_on(hand_on_restoring(&location)));
+    let Some(_lock) = enter(&location)? else {
+        let handed_on = if options.restore { hand_on_restoring(&location) } else { Ok(()) };
         ready();
-        return handed_on.unwrap_or(Ok(()));
+        return handed_on;
     };
+    let runtime = started(Builder::new_multi_thread().worker_threads(2))?;
     let outcome = runtime.block_on(serve(options, location, handed_over, ready));
     // A thread that the kernel keeps (an unmount that hangs) must not keep the daemon.
     runtime.shutdown_background();
@@ -81,8 +80,13 @@ fn lock(path: &Path) -> Result<Option<OwnedFd>> {
 }
 
 /// Asks the daemon that is there to restore what is remembered.
-async fn hand_on_restoring(location: &Location) -> Result<()> {
-    Peer::connect(location).await?.query(&Call::KeepRestoring).await
+fn hand_on_restoring(location: &Location) -> Result<()> {
+    let ask = async { Peer::connect(location).await?.query(&Call::KeepRestoring).await };
+    started(&mut Builder::new_current_thread())?.block_on(ask)
+}
+
+fn started(runtime: &mut Builder) -> Result<Runtime> {
+    runtime.enable_all().build().map_err(|e| Error::os("starting the runtime", &e))
 }
 
 async fn serve(
@@ -103,6 +107,7 @@ async fn serve(
     reconcile::reconcile(&context, handed_over).await?;
     tokio::spawn(mount_table::watch(context.clone()));
     tokio::spawn(link::watch(context.clone()));
+    tokio::spawn(sleep::watch(context.clone()));
     let listener = listener.map_or_else(|| bind(&socket, system), adopt_listener);
     let listener = listener.map_err(|e| Error::os(format!("listening at {}", socket.display()), &e))?;
     tokio::spawn(server::listen(listener, daemon.clone(), clients));

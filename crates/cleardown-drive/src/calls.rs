@@ -32,7 +32,40 @@ pub(crate) enum Signals {
     AtOnce,
 }
 
+/// How long requests may wait for the server, each more than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Patience {
+    /// To their deadline.
+    Whole,
+    /// The machine is about to sleep: locks are not waited for.
+    Short,
+    /// It is, and the server does not answer: nothing is waited for.
+    None,
+    /// The drive is aborted.
+    Aborted,
+}
+
 impl Calls {
+    /// The requests that are under way now.
+    pub(crate) fn under_way(&self) -> Vec<u64> {
+        self.0.lock().keys().copied().collect()
+    }
+
+    /// Waits until none of these is under way any more.
+    pub(crate) async fn answered(&self, mut calls: Vec<u64>) {
+        loop {
+            {
+                let under_way = self.0.lock();
+                calls.retain(|call| under_way.contains_key(call));
+            }
+            if calls.is_empty() {
+                return;
+            }
+            // Only when the machine goes to sleep: not worth that every request tells of its end.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// The caller of this request got a signal.
     pub(crate) fn interrupt(&self, unique: u64) {
         if let Some(call) = self.0.lock().get(&unique) {
@@ -113,17 +146,17 @@ impl Inner {
             let done = tokio::select! {
                 biased;
                 done = work => done,
-                () = inner.aborted() => Err(Errno(libc::EIO)),
+                errno = inner.out_of_patience(signals) => Err(errno),
                 () = interrupted => Err(Errno(libc::EINTR)),
                 () = deadline => Err(Errno(libc::ETIMEDOUT)),
             };
-            inner.calls.0.lock().remove(&header.unique);
             match done {
                 Ok(done) => answer(reply, done),
                 // Whatever the provider says when its connection is dropped.
                 Err(_) if inner.is_aborted() => reply.error(libc::EIO),
                 Err(errno) => reply.error(errno.0),
             }
+            inner.calls.0.lock().remove(&header.unique);
         });
     }
 }

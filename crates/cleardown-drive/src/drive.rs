@@ -15,7 +15,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use crate::arena::{Arena, ArenaPool};
-use crate::calls::{Beat, Calls};
+use crate::calls::{Beat, Calls, Patience, Signals};
+use crate::errno::Errno;
 use crate::file::{FileState, Remote};
 use crate::kernel::Kernel;
 use crate::nodes::Table;
@@ -103,7 +104,7 @@ pub(crate) struct Inner {
     pub(crate) programs: Programs,
     /// How often the connection was lost.
     pub(crate) losses: AtomicUsize,
-    abort: watch::Sender<bool>,
+    pub(crate) patience: watch::Sender<Patience>,
     gone: watch::Sender<bool>,
 }
 
@@ -170,6 +171,18 @@ impl Drive {
         self.inner.drain(deadline, progress).await
     }
 
+    /// The machine is about to sleep: writes what is pending, and sees to it that no request waits for the server after
+    /// the deadline, for a program that waits cannot be frozen. From then on requests wait only for a server that
+    /// answers, until [`Drive::wake`].
+    pub async fn sleep(&self, deadline: Instant) -> Drained {
+        self.inner.sleep(deadline).await
+    }
+
+    /// The machine has slept, or will not: requests wait as before.
+    pub fn wake(&self) {
+        self.inner.be_patient(Patience::Whole);
+    }
+
     /// After the unmount: closes all handles and logs off. True when the server confirmed it.
     pub async fn close(&self, deadline: Instant) -> bool {
         self.inner.close(deadline).await
@@ -217,7 +230,7 @@ impl Inner {
             open_files: AtomicUsize::new(0),
             programs: Programs::default(),
             losses: AtomicUsize::new(0),
-            abort: watch::Sender::new(false),
+            patience: watch::Sender::new(Patience::Whole),
             gone: watch::Sender::new(false),
         })
     }
@@ -265,21 +278,35 @@ impl Inner {
     }
 
     pub(crate) fn is_aborted(&self) -> bool {
-        *self.abort.borrow()
+        *self.patience.borrow() == Patience::Aborted
     }
 
     /// Returns when the drive is aborted.
     pub(crate) fn aborted(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut abort = self.abort.subscribe();
+        let patience = self.patience.subscribe();
         async move {
-            if abort.wait_for(|aborted| *aborted).await.is_err() {
-                std::future::pending::<()>().await;
+            let _ = at_least(patience, Patience::Aborted).await;
+        }
+    }
+
+    /// Returns when a request that takes signals like this must not wait any longer, with its answer.
+    pub(crate) fn out_of_patience(&self, signals: Signals) -> impl Future<Output = Errno> + Send + 'static {
+        let patience = self.patience.subscribe();
+        async move {
+            let (limit, errno) = match signals {
+                Signals::Grace => (Patience::None, libc::ETIMEDOUT),
+                // Not `EINTR`: the kernel would make a restart of it that nothing but a signal brings about.
+                Signals::AtOnce => (Patience::Short, libc::ENOLCK),
+            };
+            match at_least(patience, limit).await {
+                Patience::Aborted => Errno(libc::EIO),
+                _ => Errno(errno),
             }
         }
     }
 
     pub(crate) fn set_aborted(&self) {
-        self.abort.send_replace(true);
+        self.patience.send_replace(Patience::Aborted);
     }
 
     pub(crate) fn set_gone(&self) {
@@ -299,5 +326,14 @@ impl Inner {
                 inner.arena.shared.tidy();
             }
         });
+    }
+}
+
+/// Waits until patience is as little as this; how little it is then.
+async fn at_least(mut patience: watch::Receiver<Patience>, limit: Patience) -> Patience {
+    let little = patience.wait_for(|patience| *patience >= limit).await.map(|patience| *patience);
+    match little {
+        Ok(little) => little,
+        Err(_) => std::future::pending().await,
     }
 }

@@ -28,6 +28,7 @@ mod locks;
 mod nodes;
 mod ops;
 mod reader;
+mod sleeping;
 mod status;
 mod streams;
 mod writer;

@@ -12,6 +12,7 @@ mod describe;
 mod dispatch;
 pub mod error;
 pub mod location;
+pub mod logind;
 pub mod names;
 pub mod peer;
 mod read;
@@ -23,6 +24,7 @@ pub mod value;
 mod write;
 
 pub use location::{Instance, Location};
+pub use logind::Logind;
 pub use peer::Peer;
 pub use secret::Secret;
 pub use service::{Call, Caller, Change, ProgressSink, Service};

@@ -16,7 +16,7 @@ mod testing;
 mod unique;
 pub mod users;
 
-pub use holders::{add_locks, holders};
+pub use holders::{Files, add_locks, holders};
 pub use journal::Journal;
 pub use mount::{MountRequest, Mounted};
 pub use mounts::{Dev, Mount};

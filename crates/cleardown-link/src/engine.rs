@@ -43,6 +43,8 @@ pub enum Order {
     Interface(OwnedFd),
     /// End it politely; what is not done by the moment is left.
     HangUp(Instant),
+    /// Find out now whether the other end is still there: the machine has slept.
+    Check,
     /// Bring [`Traffic::handshake`] up to date, and say so.
     Refresh(oneshot::Sender<()>),
 }

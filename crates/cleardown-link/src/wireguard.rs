@@ -10,7 +10,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, select_all};
+use futures_util::future::{BoxFuture, OptionFuture, join_all, select_all};
 use gotatun::device::{Device, DeviceBuilder, DeviceTransports, Error, Peer};
 use tokio::time::Instant;
 
@@ -53,7 +53,7 @@ async fn tunnel(plan: Plan, talk: &mut Talk) -> End {
     let end = match unless_hung_up(shaken, talk).await {
         Some(Ok(())) => {
             let _ = talk.reports.send(Report::TunnelUp { mtu }).await;
-            carry(&device, &slot, talk).await;
+            carry(&device, &peers, &slot, talk).await;
             End { ran: true, ..End::of(Why::Cancelled) }
         }
         Some(Err(_late)) => End::of(Why::NoHandshake),
@@ -125,9 +125,24 @@ async fn last_handshake<T: DeviceTransports>(device: &Device<T>) -> Option<Durat
 }
 
 /// Follows the owner's orders until it wants no more.
-async fn carry<T: DeviceTransports>(device: &Device<T>, slot: &Slot, talk: &mut Talk) {
+async fn carry<T: DeviceTransports>(device: &Device<T>, peers: &[Peer], slot: &Slot, talk: &mut Talk) {
+    let mut check = OptionFuture::from(None);
     loop {
-        match talk.orders.recv().await {
+        let order = tokio::select! {
+            order = talk.orders.recv() => order,
+            Some(_) = &mut check => {
+                check = None.into();
+                continue;
+            }
+        };
+        match order {
+            // The keys may be too old for a peer that did not sleep: new ones are agreed on.
+            Some(Order::Check) => {
+                let calls =
+                    peers.iter().filter(|peer| peer.endpoint.is_some()).map(|peer| call(device, peer));
+                let calls = tokio::time::timeout(HANDSHAKE, join_all(calls.collect::<Vec<_>>()));
+                check = Some(Box::pin(calls)).into();
+            }
             Some(Order::Interface(tun)) => {
                 if let Err(error) = slot.open(tun) {
                     tracing::error!(%error, "the interface cannot be used");

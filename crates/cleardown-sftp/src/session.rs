@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use cleardown_core::error::{Error, ErrorKind};
 use cleardown_share::{Event, ShareError, SharePath, ShareResult};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::{sleep, timeout, timeout_at};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::time::{timeout, timeout_at};
 
 use crate::config::Config;
 use crate::link::{Answer, Failure, Link};
@@ -20,6 +20,8 @@ const EVENTS: usize = 64;
 const BULK: usize = 64;
 /// The first and the longest pause between attempts to reconnect.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How long a server may take to answer after the machine has slept.
+const AWAKE: Duration = Duration::from_secs(5);
 /// The pause after the server has refused us: more attempts would not help, and might lock the account.
 const LONG_PAUSE: Duration = Duration::from_secs(60);
 
@@ -54,6 +56,8 @@ pub(crate) struct Session {
     events: mpsc::Sender<Event>,
     places: Mutex<HashMap<u64, Weak<Mutex<Place>>>>,
     next_place: AtomicU64,
+    /// Reconnecting is not to wait any longer for its next attempt.
+    hurry: Notify,
 }
 
 fn not_connected() -> ShareError {
@@ -78,6 +82,7 @@ impl Session {
             events,
             places: Mutex::default(),
             next_place: AtomicU64::new(0),
+            hurry: Notify::new(),
         });
         tokio::spawn(session.clone().keep_up());
         Ok(session)
@@ -155,6 +160,16 @@ impl Session {
         }
     }
 
+    /// Finds out whether the connection still stands, and makes another at once if it does not.
+    pub(crate) async fn wake(&self) {
+        self.hurry.notify_waiters();
+        let Some(link) = self.link_now() else { return };
+        let answer = timeout(AWAKE, link.lstat(&link.path(&SharePath::root()))).await;
+        if matches!(answer, Err(_) | Ok(Err(Failure::Unsent | Failure::Lost))) {
+            link.cut("the server does not know the connection after our sleep");
+        }
+    }
+
     async fn closed(&self) {
         let mut state = self.state.subscribe();
         let _ = state.wait_for(|state| matches!(state, State::Closed)).await;
@@ -197,7 +212,8 @@ impl Session {
                 }
                 Err(_) => tracing::debug!("reconnecting timed out"),
             }
-            sleep(pause).await;
+            // Any error is an end of the pause that was waited for.
+            let _ = timeout(pause, self.hurry.notified()).await;
             pause = (pause * 2).min(PAUSE.1);
         }
     }

@@ -374,6 +374,10 @@ impl Share for SftpShare {
         Ok(started.elapsed())
     }
 
+    async fn wake(&self) {
+        self.session.wake().await;
+    }
+
     async fn close(&self) -> ShareResult<bool> {
         if self.session.is_closed() {
             return Err(ShareError::transport(libc::ENOTCONN, "the session is closed"));

@@ -208,6 +208,22 @@ async fn reads_go_on_after_the_server_was_killed_and_came_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_the_machine_has_slept_a_lost_connection_is_noticed_without_any_call() {
+    let sshd = sshd();
+    let share = connect(config(&sshd)).await.unwrap();
+    let mut events = share.events().unwrap();
+    share.wake().await;
+    assert!(events.try_recv().is_err(), "this one stands");
+
+    sshd.stop();
+    share.wake().await;
+    let event = tokio::time::timeout(PATIENCE, events.recv()).await;
+    assert!(matches!(event, Ok(Some(Event::Disconnected(_)))), "{event:?}");
+    sshd.cont();
+    assert_eq!(tokio::time::timeout(PATIENCE, events.recv()).await, Ok(Some(Event::Reconnected)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removed_file_is_stale_after_a_reconnect() {
     let sshd = sshd();
     let share = connect(config(&sshd)).await.unwrap();

@@ -249,6 +249,8 @@ pub trait Share: Send + Sync + 'static {
     async fn unwatch(&self, _dir: &SharePath) {}
     /// Asks the server for a sign of life.
     async fn probe(&self) -> ShareResult<Duration>;
+    /// The machine has slept: finds out now whether the connection still stands, and makes another if it does not.
+    async fn wake(&self) {}
     /// Closes what is open and logs off; true when the server confirmed it. Later calls fail with `ENOTCONN`.
     async fn close(&self) -> ShareResult<bool>;
     /// Drops the connection at once, without a word to the server; what is in flight fails.

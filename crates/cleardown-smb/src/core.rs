@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use cleardown_share::{Event, SessionInfo, ShareError, SharePath, ShareResult};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::config::Config;
 use crate::file::Files;
@@ -56,6 +56,8 @@ pub(crate) struct Core {
     events: mpsc::Sender<Event>,
     reader: Mutex<Option<mpsc::Receiver<Event>>>,
     serial: AtomicU64,
+    /// Reconnecting is not to wait any longer for its next attempt.
+    pub(crate) hurry: Arc<Notify>,
     pub(crate) runtime: tokio::runtime::Handle,
 }
 
@@ -80,6 +82,7 @@ impl Core {
             events,
             reader: Mutex::new(Some(reader)),
             serial: AtomicU64::new(1),
+            hurry: Arc::default(),
             runtime: tokio::runtime::Handle::current(),
         })
     }

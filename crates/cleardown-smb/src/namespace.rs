@@ -336,6 +336,11 @@ impl Share for Namespace {
         self.root.probe().await
     }
 
+    async fn wake(&self) {
+        let all = self.all();
+        futures_util::future::join_all(all.iter().map(|share| share.wake())).await;
+    }
+
     async fn close(&self) -> ShareResult<bool> {
         let all = self.all();
         let closed = futures_util::future::join_all(all.iter().map(|share| share.close())).await;

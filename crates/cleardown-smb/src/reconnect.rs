@@ -55,11 +55,12 @@ async fn again(core: &Weak<Core>, old: &Arc<Link>) -> Option<Arc<Link>> {
             Ok(link) => return publish(&core, link),
             Err(error) => tracing::debug!(%error, "reconnecting failed"),
         }
-        let mut states = core.state.subscribe();
+        let (mut states, hurry) = (core.state.subscribe(), core.hurry.clone());
         drop(core);
-        let closed = states.wait_for(|state| matches!(state, State::Closed));
-        if tokio::time::timeout(Duration::from_millis(wait), closed).await.is_ok() {
-            return None;
+        tokio::select! {
+            _ = states.wait_for(|state| matches!(state, State::Closed)) => return None,
+            () = hurry.notified() => {}
+            () = tokio::time::sleep(Duration::from_millis(wait)) => {}
         }
     }
     None

@@ -26,6 +26,9 @@ use crate::wire::info::{self, attribute, class};
 use crate::wire::{Bits, Command, FileId, Malformed, ioctl, request};
 use crate::{dfs, dir, lease as leases, names, random, reconnect, remove, rename, status, watch};
 
+/// How long a server may take to answer after the machine has slept.
+const AWAKE: Duration = Duration::from_secs(5);
+
 /// A share on an SMB server.
 pub struct SmbShare {
     core: Arc<Core>,
@@ -472,6 +475,15 @@ impl Share for SmbShare {
             link.call_one(Frame::one(Command::Echo, link.tree, request::empty), deadline).await?.ok()?;
             Ok(start.elapsed())
         })
+    }
+
+    async fn wake(&self) {
+        self.core.hurry.notify_waiters();
+        let Some(link) = self.core.current() else { return };
+        let echo = Frame::one(Command::Echo, link.tree, request::empty);
+        if link.call_one(echo, Instant::now() + AWAKE).await.is_err() {
+            link.connection.kill("the server does not know the connection after our sleep");
+        }
     }
 
     async fn close(&self) -> ShareResult<bool> {

@@ -11,7 +11,7 @@ mod server;
 mod stage;
 
 pub use answer::{Answer, Running};
-pub use machine::{Machine, Who, alive, eventually, is_mounted, kill};
+pub use machine::{Machine, Who, alive, eventually, is_mounted, kill, sha256sum};
 pub use programs::{folder as programs_folder, installation};
 pub use server::{Protocol, Server};
 pub use stage::{Stage, is_root};

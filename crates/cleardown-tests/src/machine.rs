@@ -331,3 +331,10 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// What sha256sum(1) says of a file.
+#[track_caller]
+pub fn sha256sum(file: &Path) -> String {
+    let sum = Command::new("sha256sum").stdin(fs::File::open(file).unwrap()).output().unwrap();
+    String::from_utf8_lossy(&sum.stdout).into_owned()
+}

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use cleardown_tests::{Answer, Running, eventually, installation};
+use cleardown_tests::{Answer, Running, eventually, installation, sha256sum};
 use tempfile::TempDir;
 
 #[test]
@@ -29,7 +29,7 @@ fn the_socket_starts_the_daemon_and_the_store_outlives_it() {
     let sum = writer.answer().ok().out;
     assert_ne!(machine.run("systemctl show -P MainPID cleardownd").out, before);
     machine.run("cleardown end z:").ok().says("every write acknowledged");
-    assert_eq!(sha256(&big), sum);
+    assert_eq!(sha256sum(&big), sum);
     machine.run("cleardown list").ok().says("nothing is connected");
     machine.run("systemctl is-failed cleardownd").exits(1);
 }
@@ -67,10 +67,78 @@ fn what_is_pending_is_on_the_server_before_power_goes_and_the_drive_is_back_afte
     machine.run("cleardown end z:").ok();
 }
 
-fn sha256(file: &Path) -> String {
-    let sum = Command::new("sha256sum").stdin(fs::File::open(file).unwrap()).output().unwrap();
-    String::from_utf8_lossy(&sum.stdout).into_owned()
+#[test]
+fn before_the_machine_sleeps_all_is_written_and_nobody_waits_for_a_silent_server() {
+    cleardown_tests::needs_root!();
+    let machine = Booted::new();
+    machine.serve();
+    machine.with_share(SLEEP);
+    machine.run("systemctl start cleardownd").ok();
+    machine.run("cleardown map z: //127.0.0.1/share").ok();
+    eventually("the login manager waits for it", || machine.run("systemd-inhibit").out.contains("Cleardown"));
+    let last = machine.share().join("last");
+    let writer = machine.begin(
+        "exec 3> /mnt/cleardown/z/last; echo first >&3
+         until [ -e /run/go ]; do sleep 0.1; done; dd if=/dev/zero bs=1M count=3 >&3; touch /run/gone; sleep 600",
+    );
+    eventually("it has begun", || fs::metadata(&last).is_ok_and(|last| last.len() > 0));
+    machine
+        .run("systemd-run --unit=program sh -c 'while :; do mktemp -p /mnt/cleardown/z; sleep 0.1; done'")
+        .ok();
+
+    let size = 6 + (3 << 20);
+    // The server is slow, and answers when the machine is already going to sleep.
+    machine.run("pkill -STOP smbd; touch /run/go").ok();
+    eventually("much is pending", || machine.run("cleardown list").out.contains("3.1 MB"));
+    machine.run("systemctl suspend").ok();
+    eventually("it is going to sleep", || machine.is_going_to_sleep());
+    machine.run("pkill -CONT smbd").ok();
+    assert_eq!(machine.slept(), (size, true), "all was written, and every program could be frozen");
+
+    // It does not answer at all; nor does the other end of a link.
+    machine.dial();
+    machine.run("pkill -STOP smbd; systemctl kill --signal=STOP peer; systemctl suspend").ok();
+    assert_eq!(machine.slept(), (size, true), "nobody waits for a silent server");
+    eventually("the link's end is noticed", || !machine.run("cleardown list").out.contains("office"));
+    machine.run("pkill -CONT smbd").ok();
+    machine.run("touch /mnt/cleardown/z/after").ok();
+    drop(writer);
 }
+
+/// What this machine does instead of sleeping: notes what the server has, and sees whether the kernel could freeze the
+/// programs of the unit `program`.
+const SLEEP: &str = r#"
+mkdir -p /run/systemd/system/systemd-suspend.service.d /run/systemd/logind.conf.d
+cat > /run/systemd/system/systemd-suspend.service.d/test.conf <<END
+[Service]
+ExecStart=
+ExecStart=/bin/bash /run/sleep
+END
+cat > /run/systemd/logind.conf.d/test.conf <<END
+[Login]
+InhibitDelayMaxSec=16
+END
+cat > /run/sleep <<END
+stat -c %s $1/last > /run/written
+group=/sys/fs/cgroup/system.slice/program.service
+echo 1 > \$group/cgroup.freeze
+for try in \$(seq 100); do grep -q 'frozen 1' \$group/cgroup.events && touch /run/frozen && break; sleep 0.1; done
+echo 0 > \$group/cgroup.freeze
+touch /run/awake
+END
+systemctl daemon-reload; systemctl start dbus systemd-logind
+"#;
+
+/// A link to somebody in another process.
+const DIAL: &str = r#"
+set -e
+echo tiger > /run/password
+systemd-run --quiet --unit=peer sh -c \
+    "$(command -v cleardownd) ppp-peer --listen /run/line --user eve --password-fd 0 < /run/password"
+for i in $(seq 300); do [ -S /run/line ] && break; sleep 0.1; done
+cleardown phonebook add office --device unix:/run/line --user eve
+cleardown dial office --password-file /run/password
+"#;
 
 /// Makes the machine: a layer over this one's disk, devices, a network and control groups of its own. `$1`: its folder.
 /// `$2`: the installation. systemd takes itself for the init of a container then, and leaves the kernel alone.
@@ -88,8 +156,10 @@ exec unshare --cgroup --pid --fork --kill-child bash -c '
     ln -sf "$2"/lib/systemd/system/* etc/systemd/system/
     mount -t proc proc proc; mount -t sysfs sysfs sys; mount -t cgroup2 groups sys/fs/cgroup
     mount -t tmpfs -o mode=755 dev dev; mkdir dev/net dev/pts dev/shm
-    cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/fuse dev; ln -s /proc/self/fd dev/fd
+    cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/fuse dev; cp -a /dev/net/tun dev/net; ln -s /proc/self/fd dev/fd
     mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts; ln -s pts/ptmx dev/ptmx
+    # This machine must not be put to sleep by that one, which may believe that it can.
+    if [ -d sys/power ]; then mount -t tmpfs tmpfs sys/power; echo freeze mem > sys/power/state; fi
     mount -t tmpfs tmpfs dev/shm; mount -t tmpfs -o mode=755 run run
     # What the test shares with it, wherever that is.
     mkdir -p ".$1" ".$2" etc/cleardown; mount --bind "$1" ".$1"; mount --bind "$2" ".$2"
@@ -191,7 +261,34 @@ impl Booted {
 
     /// Starts a file server.
     fn serve(&self) {
-        self.begin(&format!("set -- '{}'\n{SERVE}", self.share().display())).answer().ok();
+        self.with_share(SERVE);
+    }
+
+    /// Runs a script whose first argument is the server's folder.
+    fn with_share(&self, script: &str) {
+        self.run(&format!("set -- '{}'\n{script}", self.share().display())).ok();
+    }
+
+    fn is_going_to_sleep(&self) -> bool {
+        let manager = "org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager";
+        self.run(&format!("busctl get-property {manager} PreparingForSleep")).out.contains("true")
+    }
+
+    /// Waits for the end of its sleep: what the server had of the file `last`, and whether the program could be frozen.
+    fn slept(&self) -> (u64, bool) {
+        let written = "cat /run/written && [ -e /run/awake ] && rm /run/written /run/awake";
+        let mut size = 0;
+        eventually("it has slept", || {
+            let written = self.run(written);
+            size = written.out.trim().parse().unwrap_or(0);
+            written.code == 0
+        });
+        (size, self.run("rm /run/frozen").code == 0)
+    }
+
+    /// Makes a link to a peer of its own.
+    fn dial(&self) {
+        self.run(DIAL).ok();
     }
 
     /// Runs a script in it.

@@ -10,7 +10,7 @@ use cleardown_drive::{Arena, Drive, Options, Start};
 use cleardown_share::{Capabilities, Share};
 use zeroize::Zeroizing;
 
-use crate::control::{Connect, Failed, Phase, Serve, Session, VERSION, WorkerStatus};
+use crate::control::{Connect, Failed, Phase, Reply, Serve, Session, VERSION, WorkerStatus};
 use crate::events::{Events, Health};
 use crate::link::Link;
 use crate::peers::peers;
@@ -158,23 +158,39 @@ impl Drained {
     }
 }
 
+impl From<cleardown_drive::Drained> for Drained {
+    fn from(drained: cleardown_drive::Drained) -> Drained {
+        let failed = drained.failed.into_iter().map(|file| Failed {
+            path: file.path.to_string(),
+            bytes: file.bytes,
+            reason: Some(file.status).filter(|words| !words.is_empty()),
+        });
+        Drained {
+            flushed_bytes: drained.flushed_bytes,
+            acknowledged: drained.acknowledged,
+            failed: failed.collect(),
+        }
+    }
+}
+
+impl From<Drained> for Reply {
+    fn from(Drained { flushed_bytes, acknowledged, failed }: Drained) -> Reply {
+        Reply::Drained { flushed_bytes, acknowledged, failed }
+    }
+}
+
 /// Writes what is pending; `progress` hears (bytes left, bytes per second).
 pub(crate) async fn drain(
     drive: &Drive,
     until: Instant,
     mut progress: impl FnMut(u64, u64) + Send,
 ) -> Drained {
-    let drained = drive.drain(until, |pending| progress(pending.bytes_left, pending.rate)).await;
-    let failed = drained.failed.into_iter().map(|file| Failed {
-        path: file.path.to_string(),
-        bytes: file.bytes,
-        reason: Some(file.status).filter(|words| !words.is_empty()),
-    });
-    Drained {
-        flushed_bytes: drained.flushed_bytes,
-        acknowledged: drained.acknowledged,
-        failed: failed.collect(),
-    }
+    drive.drain(until, |pending| progress(pending.bytes_left, pending.rate)).await.into()
+}
+
+/// Writes what is pending before the machine sleeps.
+pub(crate) async fn sleep(drive: &Drive, until: Instant) -> Drained {
+    drive.sleep(until).await.into()
 }
 
 /// Logs off; true when the server answered that.

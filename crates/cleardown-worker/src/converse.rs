@@ -173,8 +173,16 @@ impl Worker {
             Request::Drain { deadline_ms } => {
                 self.told.store(true, Ordering::Release);
                 self.changes.send_replace(());
-                let Drained { flushed_bytes, acknowledged, failed } = self.drain(until(deadline_ms)).await;
-                Reply::Drained { flushed_bytes, acknowledged, failed }
+                self.drain(until(deadline_ms)).await.into()
+            }
+            Request::Sleep { deadline_ms } => {
+                let carry = self.carry();
+                let served = carry.served().ok_or_else(|| out_of_turn("sleep", &carry))?;
+                carry::sleep(&served.drive, until(deadline_ms)).await.into()
+            }
+            Request::Wake => {
+                self.wake();
+                Reply::Done
             }
             Request::Close { deadline_ms } => {
                 self.told.store(true, Ordering::Release);
@@ -306,6 +314,20 @@ impl Worker {
                 carry::drain(&served.drive, until, tell).await
             }
             None => Drained { flushed_bytes: 0, acknowledged: true, failed: Vec::new() },
+        }
+    }
+
+    fn wake(&self) {
+        let carry = self.carry();
+        if let Carry::Link(link) = &carry {
+            return link.check();
+        }
+        if let Some(served) = carry.served() {
+            served.drive.wake();
+        }
+        if let Some(linked) = carry.linked() {
+            let share = linked.share.clone();
+            tokio::spawn(async move { share.wake().await });
         }
     }
 

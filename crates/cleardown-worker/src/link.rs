@@ -150,6 +150,12 @@ impl Link {
         }
     }
 
+    /// The machine has slept: the engine is to find out whether the other end is still there.
+    pub(crate) fn check(&self) {
+        // A full queue has orders that make it look as well, or end it.
+        let _ = self.orders.try_send(Order::Check);
+    }
+
     pub(crate) fn status(&self) -> LinkStatus {
         let now = self.now.borrow();
         LinkStatus {

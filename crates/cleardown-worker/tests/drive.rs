@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use cleardown_core::ErrorKind;
 use cleardown_core::view::HolderKind;
+use cleardown_kernel::Files;
 use cleardown_kernel::mount::Unmounted;
 use cleardown_worker::control::{Client, Event, Phase, Reply, Request};
 use common::{Kept, PATIENCE, Worker, blocking};
@@ -65,7 +66,8 @@ async fn who_holds_it_is_known_even_when_the_worker_is_frozen() {
     assert!(matches!(kept.unmount().await.unwrap_err().kind, ErrorKind::Busy { .. }));
     worker.signal(Signal::STOP);
     let mount = kept.mount.clone();
-    let found = tokio::task::spawn_blocking(move || cleardown_kernel::holders(&[mount], &[]));
+    let found =
+        tokio::task::spawn_blocking(move || cleardown_kernel::holders(&[mount], &[], Files::MayBeOpen));
     let found = tokio::time::timeout(PATIENCE, found).await;
     worker.signal(Signal::CONT);
     sleeper.kill().unwrap();

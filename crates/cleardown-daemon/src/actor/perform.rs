@@ -157,7 +157,7 @@ impl Actor {
             let except = [workers, worker].concat();
             handle.refresh().await;
             let targets = mount.iter().cloned().collect();
-            let mut found = holders::scan(targets, except).await.pop().unwrap_or_default();
+            let mut found = holders::scan(targets, except, handle.files()).await.pop().unwrap_or_default();
             if let Some(mount) = &mount {
                 holders::add_locks(&handle, mount, &mut found);
             }

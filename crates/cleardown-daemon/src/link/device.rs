@@ -10,7 +10,29 @@ use cleardown_worker::control::{Agreed, LinkEnd};
 use futures_util::FutureExt;
 
 use super::actor::{Actor, Happening, Work};
+use super::handle::LinkHandle;
 use super::network::{Job, NAME, PATIENCE, blocking};
+
+impl LinkHandle {
+    fn wire_plan(&self) -> Result<Plan> {
+        let secret = self.secret().map(|secret| secret.expose().to_owned().into());
+        Plan::of(&self.spec.entry, secret)
+    }
+
+    /// Has the kernel call the peers of a link that it carries.
+    pub(crate) async fn check_in_kernel(&self) {
+        let Some(interface) = self.interface().filter(|_| self.spec.is_in_kernel()) else { return };
+        let name = self.spec.name();
+        match self.wire_plan() {
+            Ok(plan) => {
+                if let Err(end) = kernel::check(plan, interface).await {
+                    tracing::warn!(name, why = end.words(), "the kernel does not call the peers");
+                }
+            }
+            Err(error) => tracing::warn!(name, %error, "the peers are not called"),
+        }
+    }
+}
 
 impl Actor {
     /// Makes the interface.
@@ -34,8 +56,7 @@ impl Actor {
     }
 
     fn wire_plan(&self) -> Result<Plan> {
-        let secret = self.handle.secret().map(|secret| secret.expose().to_owned().into());
-        Plan::of(&self.record.spec.entry, secret)
+        self.handle.wire_plan()
     }
 
     /// The interface is made: the peer is called.

@@ -21,16 +21,25 @@ use crate::users::Users;
 use reader::Reader;
 use scope::Scope;
 
+/// Whether programs have files of the targets open, as far as those know who serve them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// Nobody knows that there is none.
+    MayBeOpen,
+    /// None is, and so none is mapped (which keeps a file open): most of the work is to read of what is mapped.
+    Closed,
+}
+
 /// Finds the holders of each of `targets`, in their order, leaving out the processes `except` (the daemon and
 /// the workers).
 ///
 /// A target may be detached from the mount table already: then who lingers on it is found.
-pub fn holders(targets: &[Mount], except: &[u32]) -> Vec<Holders> {
+pub fn holders(targets: &[Mount], except: &[u32], files: Files) -> Vec<Holders> {
     let mut found = vec![Holders::default(); targets.len()];
     if targets.is_empty() {
         return found;
     }
-    if let Err(error) = scan(targets, except, &mut found) {
+    if let Err(error) = scan(targets, except, files, &mut found) {
         for holders in &mut found {
             holders.unseen.push(format!("/proc cannot be read: {error}"));
         }
@@ -64,7 +73,7 @@ fn in_order(holders: &mut Vec<Holder>) {
     holders.dedup_by_key(|h| key(h));
 }
 
-fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<()> {
+fn scan(targets: &[Mount], except: &[u32], files: Files, found: &mut [Holders]) -> io::Result<()> {
     let table = mounts::read()?;
     let users = Users::read();
     let pids = process::all()?;
@@ -90,7 +99,7 @@ fn scan(targets: &[Mount], except: &[u32], found: &mut [Holders]) -> io::Result<
         }
     }
     for (pid, place) in seen {
-        let (uses, complete) = process::uses(pid, &scope, place, &mut reader);
+        let (uses, complete) = process::uses(pid, &scope, place, files, &mut reader);
         for (target, use_) in uses {
             found[target].holders.push(use_.into_holder(pid, &users));
         }

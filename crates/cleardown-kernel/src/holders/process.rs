@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use cleardown_core::view::{Holder, HolderKind};
 use rustix::fs::{Mode, OFlags, open};
 
+use super::Files;
 use super::reader::Reader;
 use super::scope::{Place, Scope, View};
 use crate::mount::mount_id;
@@ -61,6 +62,7 @@ pub(super) fn uses(
     pid: u32,
     scope: &Scope<'_>,
     place: Place,
+    files: Files,
     reader: &mut Reader,
 ) -> (Vec<(usize, Use)>, bool) {
     let (mut uses, mut complete) = (Vec::new(), true);
@@ -82,8 +84,10 @@ pub(super) fn uses(
     for (link, kind) in answer(reader.ask(pid, "standing", move || Ok(standing(pid, &view))), &mut complete) {
         add(link, kind);
     }
-    let maps = reader.ask(pid, "mappings", move || std::fs::read(format!("/proc/{pid}/maps")));
-    mappings(&answer(maps, &mut complete), scope, &mut uses);
+    if files == Files::MayBeOpen {
+        let maps = reader.ask(pid, "mappings", move || std::fs::read(format!("/proc/{pid}/maps")));
+        mappings(&answer(maps, &mut complete), scope, &mut uses);
+    }
     (uses, complete)
 }
 

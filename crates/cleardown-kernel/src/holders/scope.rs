@@ -31,25 +31,28 @@ pub(super) struct Scope<'a> {
 
 /// The targets as processes in one namespace with one root see them.
 pub(super) struct View {
-    points: Vec<PathBuf>,
+    points: HashSet<PathBuf>,
     detached: bool,
     remote: Arc<[PathBuf]>,
 }
 
 impl View {
+    fn is_at_or_below(&self, link: &Path) -> bool {
+        link.ancestors().any(|above| self.points.contains(above))
+    }
+
     /// Whether a link of `/proc/PID` may lead to a target, judged by its text.
     pub(super) fn may_hold(&self, link: &Path) -> bool {
         if !link.as_os_str().as_bytes().starts_with(b"/") {
             return false;
         }
-        self.detached || self.points.iter().any(|point| link.starts_with(point))
+        self.detached || self.is_at_or_below(link)
     }
 
     /// Whether it is safe to open what the link leads to (with `O_PATH`). On our own mounts it is, for FUSE asks
     /// its server nothing then; a network file system of others might.
     pub(super) fn may_open(&self, link: &Path) -> bool {
-        self.points.iter().any(|point| link.starts_with(point))
-            || !self.remote.iter().any(|at| link.starts_with(at))
+        self.is_at_or_below(link) || !self.remote.iter().any(|at| link.starts_with(at))
     }
 }
 
@@ -108,10 +111,10 @@ impl<'a> Scope<'a> {
     }
 
     fn add_view(&mut self, table: &[Mount], root: &Path, pid: u32) -> Place {
-        let mut points = Vec::new();
+        let mut points = HashSet::new();
         for mount in table {
             let Some(target) = self.devs.get(&mount.dev).copied() else { continue };
-            points.push(below(root, &mount.at));
+            points.insert(below(root, &mount.at));
             let new = self.ids.insert(mount.id, target).is_none();
             if new && !self.is_linked(target, mount, table) {
                 self.others.push((target, mount.clone(), pid));

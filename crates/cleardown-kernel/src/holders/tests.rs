@@ -43,7 +43,7 @@ fn here(found: &Holders) -> Vec<Holder> {
 }
 
 fn kinds(tmpfs: &Tmpfs, pid: u32) -> Vec<(HolderKind, String)> {
-    let found = holders(&[tmpfs.line()], &[]).remove(0);
+    let found = holders(&[tmpfs.line()], &[], Files::MayBeOpen).remove(0);
     let of = |h: Holder| (h.pid == pid).then_some((h.kind, h.path));
     found.holders.into_iter().filter_map(of).collect()
 }
@@ -51,7 +51,7 @@ fn kinds(tmpfs: &Tmpfs, pid: u32) -> Vec<(HolderKind, String)> {
 #[test]
 fn nobody() {
     let tmpfs = Tmpfs::new();
-    assert_eq!(here(&holders(&[tmpfs.line()], &[])[0]), []);
+    assert_eq!(here(&holders(&[tmpfs.line()], &[], Files::MayBeOpen)[0]), []);
 }
 
 #[test]
@@ -66,9 +66,9 @@ fn an_open_file_and_a_lock_on_it() {
         (HolderKind::Lock, path("a b")),
     ];
     assert_eq!(kinds(&tmpfs, helper.pid()), expected);
-    let found = holders(&[tmpfs.line()], &[]).remove(0).holders;
+    let found = holders(&[tmpfs.line()], &[], Files::MayBeOpen).remove(0).holders;
     assert_eq!((found[0].user.as_str(), found[0].program.as_str()), ("root", "perl"));
-    assert_eq!(here(&holders(&[tmpfs.line()], &[helper.pid()])[0]), []);
+    assert_eq!(here(&holders(&[tmpfs.line()], &[helper.pid()], Files::MayBeOpen)[0]), []);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn another_namespace_that_keeps_the_mount() {
     // Once it is detached here, it still lives there.
     let line = tmpfs.line();
     crate::mount::detach(&line, std::time::Duration::from_secs(20)).unwrap();
-    let found = holders(&[line], &[]).remove(0).holders;
+    let found = holders(&[line], &[], Files::MayBeOpen).remove(0).holders;
     assert!(found.iter().any(|h| h.kind == HolderKind::WorkingDirectory && h.path == at), "{found:?}");
 }
 
@@ -145,7 +145,7 @@ fn who_lingers_on_a_detached_mount() {
     let helper = Helper::perl("open(F, '>', qq($ARGV[0]/a)); chdir($ARGV[0])", &tmpfs.at());
     let line = tmpfs.line();
     crate::mount::detach(&line, std::time::Duration::from_secs(20)).unwrap();
-    let found = holders(&[line], &[]).remove(0).holders;
+    let found = holders(&[line], &[], Files::MayBeOpen).remove(0).holders;
     let kinds: Vec<_> = found.iter().filter(|h| h.pid == helper.pid()).map(|h| h.kind).collect();
     assert_eq!(kinds, [HolderKind::File, HolderKind::WorkingDirectory], "{found:?}");
 }
@@ -159,7 +159,7 @@ fn another_user() {
     let script = format!("cd {at} && echo ready && read x");
     let mut command = Command::new("setpriv");
     let helper = Helper::start(command.args(["--reuid", "65534", "--clear-groups", "sh", "-c", &script]));
-    let found = holders(&[tmpfs.line()], &[]).remove(0).holders;
+    let found = holders(&[tmpfs.line()], &[], Files::MayBeOpen).remove(0).holders;
     let holder = found.iter().find(|h| h.pid == helper.pid()).unwrap();
     assert_eq!((holder.user.as_str(), holder.kind), ("nobody", HolderKind::WorkingDirectory));
 }
@@ -173,7 +173,7 @@ fn what_an_ordinary_user_cannot_see_is_said() {
         let nobody = rustix::process::Uid::from_raw(65534);
         // Of this thread only: the kernel's call, not the C library's.
         rustix::thread::set_thread_uid(nobody).unwrap();
-        holders(&[line], &[]).remove(0)
+        holders(&[line], &[], Files::MayBeOpen).remove(0)
     });
     let found = found.join().unwrap();
     assert!(found.holders.iter().all(|h| h.pid != helper.pid()));
@@ -184,7 +184,7 @@ fn what_an_ordinary_user_cannot_see_is_said() {
 fn many_mounts_in_one_pass() {
     let (a, b) = (Tmpfs::new(), Tmpfs::new());
     let helper = Helper::perl("chdir($ARGV[0])", &b.at());
-    let found = holders(&[a.line(), b.line()], &[]);
+    let found = holders(&[a.line(), b.line()], &[], Files::MayBeOpen);
     assert_eq!(here(&found[0]), []);
     assert_eq!(here(&found[1])[0].pid, helper.pid());
 }
@@ -196,7 +196,7 @@ fn a_process_that_hangs_in_the_kernel() {
     let helper = Helper::perl("open(F, '>', qq($ARGV[0]/f))", &tmpfs.at());
     let questions = [(helper.pid(), "namespace"), (helper.pid(), "mappings")];
     reader::stuck(|all| all.extend(questions));
-    let found = holders(&[tmpfs.line()], &[]).remove(0);
+    let found = holders(&[tmpfs.line()], &[], Files::MayBeOpen).remove(0);
     reader::stuck(|all| all.retain(|question| !questions.contains(question)));
     assert!(found.holders.iter().any(|h| h.pid == helper.pid() && h.kind == HolderKind::File), "{found:?}");
     let named = format!("perl[{}]", helper.pid());
@@ -210,7 +210,7 @@ fn locks_that_only_the_file_system_knows() {
     let tmpfs = Tmpfs::new();
     let took = Helper::perl("open(F, '>', qq($ARGV[0]/f))", &tmpfs.at());
     let shell = Helper::perl("open(F, '>>', qq($ARGV[0]/f)); open(F, '>', qq($ARGV[0]/g))", &tmpfs.at());
-    let mut found = holders(&[tmpfs.line()], &[]).remove(0);
+    let mut found = holders(&[tmpfs.line()], &[], Files::MayBeOpen).remove(0);
     let (f, g) = (tmpfs.at().join("f"), tmpfs.at().join("g"));
     // One was taken by a process that lives, one for a shell by a process that has ended, one was given back just now.
     let dead = u32::MAX >> 1;

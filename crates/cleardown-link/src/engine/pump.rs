@@ -177,6 +177,7 @@ impl Pump {
         match order {
             Some(Order::Interface(tun)) => self.tun = Interface::new(tun).ok(),
             Some(Order::HangUp(limit)) => self.hang_up(limit),
+            Some(Order::Check) => self.session.check(self.start.elapsed()),
             // PPP shakes no hands.
             Some(Order::Refresh(done)) => drop(done),
             None => {

@@ -291,6 +291,22 @@ fn a_peer_that_falls_silent_is_noticed() {
 }
 
 #[test]
+fn after_the_machine_has_slept_a_silent_peer_is_noticed_soon() {
+    let mut pair = Pair::new(dialler("secret"), answerer(&[]));
+    pair.run(Duration::from_secs(2));
+    let now = pair.now;
+    pair.sides[0].session.check(now);
+    pair.run(Duration::from_secs(60));
+    assert_eq!(pair.sides[0].ended(), None, "this one answers");
+
+    let now = pair.now;
+    pair.sides[0].session.check(now);
+    pair.fates = std::iter::repeat_n(Fate::Lose, 1000).collect();
+    pair.run(Duration::from_secs(20));
+    assert_eq!(pair.sides[0].ended(), Some((&Reason::PeerDead, false)));
+}
+
+#[test]
 fn a_looped_line_is_recognised() {
     let mut side = Side::new(Config { seed: [7; 32], ..Config::default() });
     side.session.open(Moment::ZERO);

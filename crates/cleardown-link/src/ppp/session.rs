@@ -7,6 +7,7 @@ mod event;
 mod network;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -29,6 +30,8 @@ pub use event::{Event, Frame, Phase, Reason, Received};
 
 /// Frames that may wait to be sent; a peer that asks faster than the line carries answers is not listened to.
 const MAX_WAITING: usize = 64;
+/// The longest pause between echoes while nobody knows whether the peer is still there.
+const HURRIED: Duration = Duration::from_secs(3);
 
 /// A PPP link, either side.
 #[derive(Debug)]
@@ -46,6 +49,8 @@ pub struct Session {
     reason: Option<Reason>,
     echo_at: Option<Moment>,
     echoes_out: u8,
+    /// An answer is wanted sooner than usual.
+    hurried: bool,
     out: VecDeque<Frame>,
     events: VecDeque<Event>,
 }
@@ -72,6 +77,7 @@ impl Session {
             reason: None,
             echo_at: None,
             echoes_out: 0,
+            hurried: false,
             out: VecDeque::new(),
             events: VecDeque::new(),
             config,
@@ -216,7 +222,10 @@ impl Session {
                 // Our own number in a reply is our own request, come back.
                 let ours = self.lcp.policy.magic();
                 let looped = ours != 0 && packet.data.get(..4) == Some(&ours.to_be_bytes()[..]);
-                if looped { self.end(Reason::LoopedBack, now) } else { self.echoes_out = 0 }
+                (self.echoes_out, self.hurried) = (0, false);
+                if looped {
+                    self.end(Reason::LoopedBack, now);
+                }
             }
             code::PROTOCOL_REJECT if opened => self.protocol_rejected(packet.data, now),
             code::ECHO_REQUEST | code::ECHO_REPLY | code::PROTOCOL_REJECT => {}
@@ -259,8 +268,19 @@ impl Session {
         }
     }
 
+    /// Asks the peer for a sign of life now, and again soon until one comes: nobody knows what has become of the line
+    /// meanwhile. Where echoes are not wanted, or the link is not there yet, nothing is asked.
+    pub fn check(&mut self, now: Moment) {
+        if self.echo_at.is_some() {
+            (self.hurried, self.echoes_out) = (true, 0);
+            self.echo(now);
+            self.settle(now);
+        }
+    }
+
     fn echo(&mut self, now: Moment) {
         let Some((interval, failures)) = self.config.echo else { return };
+        let interval = if self.hurried { interval.min(HURRIED) } else { interval };
         if self.echoes_out >= failures {
             self.end(Reason::PeerDead, now);
             return;

@@ -41,6 +41,23 @@ pub async fn call(plan: Plan, device: Interface) -> Result<Vec<IpAddr>, End> {
     Ok(servers)
 }
 
+/// Has a device's peers called now: the machine has slept, and the kernel forgets all keys before that. Does not wait for
+/// the answer.
+///
+/// # Errors
+/// The kernel refuses.
+pub async fn check(plan: Plan, device: Interface) -> Result<(), End> {
+    let callable = plan.peers.iter().filter(|peer| peer.endpoint.is_some());
+    let peers = plan.for_kernel(&callable.map(|peer| peer.with_endpoint(None)).collect::<Vec<_>>()).peers;
+    let promise =
+        |keepalive| peers.iter().cloned().map(|peer| Peer { keepalive, ..peer }).collect::<Vec<_>>();
+    // A sign of life is sent when one is promised that was not.
+    let (none, soon) = (promise(0), promise(CALLING));
+    let in_turn =
+        move || [none, soon, peers].iter().try_for_each(|peers| wireguard::keep_alive(&device, peers));
+    blocking(in_turn).await
+}
+
 async fn first_handshake(device: &Interface) -> Result<(), End> {
     let mut pause = FIRST_LOOK;
     loop {

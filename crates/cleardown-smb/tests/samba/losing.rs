@@ -47,6 +47,22 @@ async fn files_are_opened_again_and_writes_go_on_after_the_server_dies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_the_machine_has_slept_a_lost_connection_is_noticed_without_any_call() {
+    let samba = Samba::start(Options::default()).unwrap();
+    let share = eve(&samba, "files").await;
+    let mut events = share.events().unwrap();
+    share.wake().await;
+    assert!(events.try_recv().is_err(), "this one stands");
+
+    samba.stop();
+    share.wake().await;
+    until(&mut events, |event| matches!(event, Event::Disconnected(_))).await;
+    samba.cont();
+    until(&mut events, |event| matches!(event, Event::Reconnected)).await;
+    share.stat(&path("")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_in_flight_survive_the_death_of_the_serving_process() {
     let samba = Samba::start(Options::default()).unwrap();
     let share = Arc::new(eve(&samba, "files").await);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cleardown_testkit::{Namespace, Snapshot, pppd};
-use cleardown_tests::{Answer, Machine, Who, eventually, needs_root};
+use cleardown_tests::{Answer, Machine, Who, eventually, needs_root, sha256sum};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -154,10 +154,9 @@ fn pppd_is_dialled_carries_much_negotiates_anew_and_says_farewell() {
     assert!(guest.answers_pings(), "pppd's kernel answers pings");
 
     let begun = Instant::now();
-    let ours =
-        std::process::Command::new("sha256sum").arg(guest.folder.path().join("data")).output().unwrap();
+    let ours = sha256sum(&guest.folder.path().join("data"));
     let theirs = guest.exchange(CHECKSUM, &data);
-    assert_eq!(theirs[..64], ours.stdout[..64]);
+    assert_eq!(theirs[..64], ours.as_bytes()[..64]);
     assert!(guest.exchange(DATA, b"") == data, "what came back differs");
     eprintln!("{} octets each way in {:?}", data.len(), begun.elapsed());
     let counted = guest.listed().unwrap();

@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use cleardown_tests::{Machine, Running, Stage, Who, eventually, is_mounted, kill, on_every_stage};
+use cleardown_tests::{
+    Machine, Running, Stage, Who, eventually, is_mounted, kill, on_every_stage, sha256sum,
+};
 
 on_every_stage!(
     a_restarted_daemon_knows_its_drives,
@@ -126,9 +128,7 @@ fn application(machine: &Machine) -> Running {
 }
 
 fn sum_on(stage: &Stage) -> String {
-    let there = fs::File::open(stage.server.folder().join("big")).unwrap();
-    let check = std::process::Command::new("sha256sum").stdin(there).output().unwrap();
-    String::from_utf8_lossy(&check.stdout).into_owned()
+    sha256sum(&stage.server.folder().join("big"))
 }
 
 fn begun(stage: &Stage) {

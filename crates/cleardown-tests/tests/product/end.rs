@@ -4,7 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use cleardown_testkit::{Options, ShareDef};
-use cleardown_tests::{Machine, Running, Server, Stage, Who, eventually, is_mounted, on_every_stage};
+use cleardown_tests::{
+    Machine, Running, Server, Stage, Who, eventually, is_mounted, on_every_stage, sha256sum,
+};
 use rustix::process::Signal;
 
 on_every_stage!(
@@ -38,9 +40,7 @@ fn what_was_written_is_on_the_server(stage: &mut Stage) {
     let script = format!("head -c 30000000 /dev/urandom > {0}/big; sha256sum < {0}/big", z.display());
     let sum = machine.script(&script).answer().ok().out;
     machine.end("z:");
-    let there = fs::File::open(server.folder().join("big")).unwrap();
-    let check = std::process::Command::new("sha256sum").stdin(there).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&check.stdout), sum);
+    assert_eq!(sha256sum(&server.folder().join("big")), sum);
 }
 
 fn waiting_ends_with_the_last_holder(stage: &mut Stage) {

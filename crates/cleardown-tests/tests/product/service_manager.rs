@@ -10,7 +10,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::{Child, Command, Stdio};
 
 use cleardown_tests::{
-    Machine, Running, Stage, Who, eventually, kill, needs_root, on_every_stage, programs_folder,
+    Machine, Running, Stage, Who, eventually, kill, needs_root, on_every_stage, programs_folder, sha256sum,
 };
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -40,8 +40,7 @@ fn nothing_is_lost_when_daemon_and_worker_die_at_once(stage: &mut Stage) {
     eventually("a new worker carries it", || machine.status("z:") == "connected");
     assert_ne!(machine.worker("z:"), worker);
     machine.end("z:");
-    let check = Command::new("sha256sum").stdin(fs::File::open(&big).unwrap()).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&check.stdout), sum);
+    assert_eq!(sha256sum(&big), sum);
     eventually("the store is empty", || manager.kept().is_empty());
 }
 

@@ -184,6 +184,8 @@ fn name(request: &Request) -> &'static str {
         Request::Status => "asking for its state",
         Request::Quiesce { .. } => "quiescing",
         Request::Drain { .. } => "writing what is pending",
+        Request::Sleep { .. } => "getting ready for the machine's sleep",
+        Request::Wake => "looking whether the server is still there",
         Request::Close { .. } => "logging off",
         Request::Abort => "aborting",
         Request::Descriptors => "asking for the descriptors",

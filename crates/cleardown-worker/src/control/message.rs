@@ -66,6 +66,15 @@ pub enum Request {
         /// How long it may take, in milliseconds.
         deadline_ms: u64,
     },
+    /// The machine is about to sleep: write what is pending, and let no application wait for a server that does not answer
+    /// when the time is over. Answer: [`Reply::Drained`].
+    Sleep {
+        /// How long it may take, in milliseconds.
+        deadline_ms: u64,
+    },
+    /// The machine has slept: look at once whether the server, or the other end of a link, is still there. Answer:
+    /// [`Reply::Done`], before that is known.
+    Wake,
     /// Close all handles and log off; the file system is to be unmounted before. Answer: [`Reply::Closed`].
     Close {
         /// How long it may take, in milliseconds.
