@@ -33,8 +33,6 @@ pub(crate) trait Spawner: Send + Sync {
 pub(crate) struct How {
     /// As another user than our own.
     pub(crate) user: Option<u32>,
-    /// All that it carries is one task: a second thread would only cost memory.
-    pub(crate) one_thread: bool,
     /// It will only ever carry links.
     pub(crate) for_links: bool,
 }
@@ -158,7 +156,6 @@ impl Spawner for Programs {
         let user = how.user.map(Credentials::of).transpose()?;
         let mut command = Command::new(self.of(how));
         command.arg0("cleardownd").args(["worker", id]).current_dir("/");
-        command.args(how.one_thread.then_some(cleardown_worker::ONE_THREAD));
         command.stdin(Stdio::from(listener)).stdout(Stdio::null()).stderr(Stdio::inherit());
         // SAFETY: setsid(2), setgroups(2), setresgid(2) and setresuid(2) are async-signal-safe as bare system calls, and
         // nothing else happens between fork and exec.

@@ -25,21 +25,16 @@ const TERM_HANG_UP: Duration = Duration::from_secs(10);
 /// The stack of each thread. Deep recursion is not allowed anywhere, so this is ample.
 const STACK: usize = 1 << 20;
 
-/// The argument behind a worker's id that makes it run in one thread.
-pub const ONE_THREAD: &str = "--one-thread";
-
-/// Runs a worker; `args` are what follows the word `worker`: its id, and perhaps [`ONE_THREAD`]. Returns when the daemon
-/// said so, or when nothing is left to do.
+/// Runs a worker; `args` are what follows the word `worker`: its id. Returns when the daemon said so, or when nothing is left
+/// to do.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     run_with(args, Servers)
 }
 
 /// Runs a worker that logs on with another provider.
 pub fn run_with(args: impl IntoIterator<Item = OsString>, provider: impl Provider) -> ExitCode {
-    let mut args = args.into_iter();
-    let id = args.next().unwrap_or_default().to_string_lossy().into_owned();
-    let one_thread = args.any(|arg| arg == ONE_THREAD);
-    match process::prepare(&id).and_then(|socket| work(socket, provider, one_thread)) {
+    let id = args.into_iter().next().unwrap_or_default().to_string_lossy().into_owned();
+    match process::prepare(&id).and_then(|socket| work(socket, provider)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the worker cannot go on");
@@ -48,13 +43,10 @@ pub fn run_with(args: impl IntoIterator<Item = OsString>, provider: impl Provide
     }
 }
 
-fn work(socket: OwnedFd, provider: impl Provider, one_thread: bool) -> io::Result<()> {
+fn work(socket: OwnedFd, provider: impl Provider) -> io::Result<()> {
     // Two threads: an answer to the daemon never waits for a computation of the other.
-    let mut runtime = if one_thread { Builder::new_current_thread() } else { Builder::new_multi_thread() };
-    if !one_thread {
-        runtime.worker_threads(2);
-    }
-    let runtime = runtime
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
         .max_blocking_threads(8)
         .thread_stack_size(STACK)
         .thread_name("worker")

@@ -18,4 +18,4 @@ mod peers;
 mod process;
 pub mod provider;
 
-pub use host::{ONE_THREAD, run, run_with};
+pub use host::{run, run_with};

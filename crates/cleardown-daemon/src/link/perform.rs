@@ -97,12 +97,10 @@ impl Actor {
 
     async fn spawn_worker(&mut self) -> Event {
         let (context, id) = (self.context.clone(), self.record.spec.id.clone());
-        // WireGuard encrypts what goes out while it decrypts what comes in.
-        let one_thread = !self.handle.shakes_hands();
         let user = Some(self.record.spec.owner).filter(|owner| *owner != context.rules.me);
         let start = move || {
             let socket = context.worker_socket(&id);
-            supervisor::start_with(&*context.spawner, &id, &socket, How { user, one_thread, for_links: true })
+            supervisor::start_with(&*context.spawner, &id, &socket, How { user, for_links: true })
         };
         // The blocking pool has no reactor of its own, but knows ours.
         match tokio::task::spawn_blocking(start).await {
