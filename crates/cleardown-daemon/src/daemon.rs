@@ -89,7 +89,7 @@ impl Service for Daemon {
     fn objects(&self) -> Vec<(String, Connection)> {
         let registry = &self.context.registry;
         let drives = registry.all().into_iter().map(|h| (h.spec.id.clone(), h.view()));
-        let links = registry.links().into_iter().map(|l| (l.spec.id.clone(), l.view(None, Vec::new())));
+        let links = registry.links().into_iter().map(|l| (l.spec.id.clone(), l.view()));
         drives.chain(links).collect()
     }
 

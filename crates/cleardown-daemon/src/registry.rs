@@ -82,7 +82,7 @@ impl Registry {
         if let Some(error) = links.values().find_map(|other| link.spec.excluded_by(&other.spec)) {
             return Err(error);
         }
-        let view = link.view(None, Vec::new());
+        let view = link.view();
         self.tombstones.lock().retain(|last| last.kind != Kind::Link || last.name != view.name);
         links.insert(link.spec.id.clone(), link.clone());
         drop(links);
@@ -103,7 +103,7 @@ impl Registry {
     /// Tells whoever listens that a link has changed.
     pub(crate) fn link_changed(&self, link: &LinkHandle) {
         if self.links.lock().contains_key(&link.spec.id) {
-            self.tell(Change::Changed(link.spec.id.clone(), link.view(None, Vec::new())));
+            self.tell(Change::Changed(link.spec.id.clone(), link.view()));
         }
     }
 

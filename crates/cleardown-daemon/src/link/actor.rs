@@ -444,7 +444,7 @@ impl Actor {
         self.context.remove_worker_socket(&self.handle.spec.id);
         let (name, state) = (self.handle.spec.name(), self.machine.state());
         if matches!(state, State::Ended | State::Failed) && !self.end_wanted {
-            let mut last = self.handle.view(None, Vec::new());
+            let mut last = self.handle.view();
             last.worker_pid = None;
             self.context.registry.bury(last);
         }

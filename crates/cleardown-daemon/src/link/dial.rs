@@ -41,7 +41,7 @@ pub(crate) async fn dial(
     loop {
         if let Some(link) = context.registry.link(entry.name.as_str()) {
             match join(context, caller, &link, progress.clone()).await? {
-                true => return Ok(link.view(None, Vec::new())),
+                true => return Ok(link.view()),
                 false => continue,
             }
         }
@@ -53,7 +53,7 @@ pub(crate) async fn dial(
         match actor::open(context, spec, secret.clone(), progress.clone()).await {
             // Somebody else was quicker: that link is joined.
             Err(error) if matches!(error.kind, ErrorKind::NameInUse { .. }) => {}
-            opened => return Ok(opened?.view(None, Vec::new())),
+            opened => return Ok(opened?.view()),
         }
     }
 }

@@ -27,8 +27,9 @@ pub(crate) async fn all(context: &Context) -> Vec<Connection> {
         let (own, others) = interfaces.into_iter().partition(|details| ours.contains(&details.interface));
         io::Result::Ok((own, lookout.lock().links(others, PATIENCE)?))
     };
-    let (own, others) = asked(look).await.unwrap_or_default();
-    let mut lines = filled_in(context, &links, own).await;
+    let (answer, mut lines) = tokio::join!(asked(look), lines(context, &links));
+    let (own, others) = answer.unwrap_or_default();
+    count(&mut lines, &links, own);
     lines.extend(others.iter().map(line));
     lines
 }
@@ -39,7 +40,9 @@ pub(crate) async fn fill_in(context: &Context, links: &[Arc<LinkHandle>]) -> Vec
         return Vec::new();
     }
     dependents::ask(context).await;
-    filled_in(context, links, asked(net::interfaces).await.unwrap_or_default()).await
+    let (own, mut lines) = tokio::join!(asked(net::interfaces), lines(context, links));
+    count(&mut lines, links, own.unwrap_or_default());
+    lines
 }
 
 /// What the kernel answers, away from the runtime's threads; none when it does not.
@@ -48,15 +51,29 @@ async fn asked<T: Send + 'static>(look: impl FnOnce() -> io::Result<T> + Send + 
     answer.inspect_err(|error| tracing::debug!(%error, "asking the kernel for interfaces")).ok()
 }
 
-async fn filled_in(context: &Context, links: &[Arc<LinkHandle>], details: Vec<Details>) -> Vec<Connection> {
-    let details: HashMap<Interface, Details> =
-        details.into_iter().map(|details| (details.interface.clone(), details)).collect();
+/// The lines of these links, which are made while the kernel answers.
+async fn lines(context: &Context, links: &[Arc<LinkHandle>]) -> Vec<Connection> {
     let drives = dependents::of_all(context, links).await;
     let line = |(link, drives): (&Arc<LinkHandle>, Vec<Dependent>)| {
-        let drives = drives.into_iter().map(|drive| drive.shown).collect();
-        link.view(link.interface().and_then(|own| details.get(&own)), drives)
+        let mut line = link.view();
+        let shown = line.link.iter_mut();
+        shown.for_each(|shown| shown.drives = drives.iter().map(|drive| drive.shown.clone()).collect());
+        line
     };
     links.iter().zip(drives).map(line).collect()
+}
+
+/// Puts the kernel's counters into the lines of our links.
+fn count(lines: &mut [Connection], links: &[Arc<LinkHandle>], details: Vec<Details>) {
+    let details: HashMap<Interface, Details> =
+        details.into_iter().map(|details| (details.interface.clone(), details)).collect();
+    for (line, link) in lines.iter_mut().zip(links) {
+        let counted = link.interface().and_then(|interface| details.get(&interface));
+        if let (Some(shown), Some(counted)) = (&mut line.link, counted) {
+            (shown.bytes_in, shown.bytes_out) = (counted.bytes_in, counted.bytes_out);
+            (shown.packets_in, shown.packets_out) = (counted.packets_in, counted.packets_out);
+        }
+    }
 }
 
 /// The link of this name that others made.

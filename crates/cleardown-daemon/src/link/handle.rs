@@ -7,7 +7,7 @@ use cleardown_core::link::{Device, RasState};
 use cleardown_core::view::{self, Connection, Kind, Status};
 use cleardown_core::{Code, Error, ErrorKind, Result};
 use cleardown_ipc::{ProgressSink, Secret};
-use cleardown_kernel::net::{Change, Details, Interface, wireguard};
+use cleardown_kernel::net::{Change, Interface, wireguard};
 use cleardown_worker::control::{self, Agreed, Reply, Request};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -190,8 +190,8 @@ impl LinkHandle {
         }
     }
 
-    /// Its line in the list. `details` is what the kernel says of its interface; `drives` are reached over it.
-    pub(crate) fn view(&self, details: Option<&Details>, drives: Vec<String>) -> Connection {
+    /// Its line in the list, without what the kernel counts and the drives that are reached over it.
+    pub(crate) fn view(&self) -> Connection {
         let shown = self.shown.lock();
         let entry = &self.spec.entry;
         let wireguard = self.shakes_hands();
@@ -205,12 +205,12 @@ impl LinkHandle {
             references: shown.references,
             up_seconds: shown.connected_at.map_or(0, |since| since.elapsed().as_secs()),
             worker_pid: shown.worker.as_ref().map(|(pid, _)| *pid),
-            link: Some(self.link_view(&shown, details, drives)),
+            link: Some(self.link_view(&shown)),
             ..Connection::new(self.spec.name(), Kind::Link, shown.status)
         }
     }
 
-    fn link_view(&self, shown: &Shown, details: Option<&Details>, drives: Vec<String>) -> view::Link {
+    fn link_view(&self, shown: &Shown) -> view::Link {
         let (mut addresses, mut peers) = (Vec::new(), Vec::new());
         let (mut dns, mut routes) = (Vec::new(), Vec::new());
         for change in &shown.changes {
@@ -240,13 +240,13 @@ impl LinkHandle {
             peer_addresses: peers,
             dns,
             routes,
-            bytes_in: details.map_or(0, |details| details.bytes_in),
-            bytes_out: details.map_or(0, |details| details.bytes_out),
-            packets_in: details.map_or(0, |details| details.packets_in),
-            packets_out: details.map_or(0, |details| details.packets_out),
+            bytes_in: 0,
+            bytes_out: 0,
+            packets_in: 0,
+            packets_out: 0,
             handshake_seconds: shown.handshake_seconds,
             engine: self.spec.engine,
-            drives,
+            drives: Vec::new(),
         }
     }
 }

@@ -447,7 +447,7 @@ fn what_is_agreed_in_mid_link_takes_the_place_of_what_was() {
         let second = (1400, vec!["10.9.7.1".into(), "fe80::7".into()], true, "9.7.53".into());
         for (agreed, expected) in [(renewed(), second), (agreed(), first)] {
             pretend.links().renew(agreed.clone());
-            let shown = || context.registry.links()[0].view(None, Vec::new()).link.unwrap();
+            let shown = || context.registry.links()[0].view().link.unwrap();
             let local = format!("{}/32", agreed.ipv4.unwrap().local);
             until(|| {
                 let shown = shown();
@@ -527,7 +527,7 @@ fn a_daemon_takes_up_the_links_of_its_predecessor() {
         },
         async |context, pretend| {
             // It is never shown as one that is being dialled.
-            let view = context.registry.links()[0].view(None, Vec::new());
+            let view = context.registry.links()[0].view();
             assert_eq!((view.status, view.references, pretend.started()), (Status::Connected, 2, 1));
             assert_eq!(view.link.unwrap().addresses, ["10.9.0.1/32"]);
             let report = end_office(&context, |_| ()).await;
