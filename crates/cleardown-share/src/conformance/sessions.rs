@@ -75,7 +75,7 @@ pub async fn changes_by_others_are_reported(room: &Room<'_>) {
     // A server may begin to watch some time after it has said so (smbd tells another process of its own).
     let changes = async {
         for n in 0.. {
-            let file = second.open(&room.path(&format!("theirs {n}")), how(CreateNew)).await.unwrap().file;
+            let file = second.open(&room.path(format!("theirs {n}")), how(CreateNew)).await.unwrap().file;
             file.close().await.unwrap();
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
