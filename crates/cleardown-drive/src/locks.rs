@@ -42,7 +42,10 @@ impl LockTable {
             put(&mut held, want);
         }
         drop(held);
-        self.freed.notify_waiters();
+        // Who was refused has freed nothing, and would wake itself, again and again.
+        if free {
+            self.freed.notify_waiters();
+        }
         free
     }
 
@@ -137,6 +140,20 @@ mod tests {
         assert!(table.take(lock(2, 0, 4, LockType::Read)));
         assert!(!table.take(lock(2, 5, 9, LockType::Write)));
         assert!(table.take(lock(2, 10, 20, LockType::Write)));
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_woken_by_what_is_given_back_and_not_by_himself() {
+        let table = LockTable::default();
+        assert!(table.take(lock(1, 0, 9, LockType::Write)));
+        let freed = table.freed.notified();
+        tokio::pin!(freed);
+        freed.as_mut().enable();
+        assert!(!table.take(lock(2, 0, 9, LockType::Write)));
+        assert!(!freed.as_mut().enable(), "nothing was given back");
+        assert!(table.take(lock(1, 0, 9, LockType::Unlock)));
+        freed.await;
+        assert!(table.take(lock(2, 0, 9, LockType::Write)));
     }
 
     #[test]

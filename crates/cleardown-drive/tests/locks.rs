@@ -11,7 +11,7 @@ use std::sync::Arc;
 use cleardown_drive::{Arena, Drive, Options, Start};
 use cleardown_share::memory::MemoryShare;
 use cleardown_share::{Access, Disposition, LockKind, OpenHow, Share, SharePath, ShareResult};
-use rustix::fs::FlockOperation::{NonBlockingLockExclusive, Unlock};
+use rustix::fs::FlockOperation::{LockExclusive, NonBlockingLockExclusive, Unlock};
 use rustix::fs::{fcntl_lock, flock};
 use support::{Point, errno, runtime};
 use tokio::runtime::Runtime;
@@ -110,6 +110,26 @@ fn a_successor_takes_them_again_and_knows_whose_they_are() {
     fcntl_lock(&two, Unlock).unwrap();
     place.other_locks("flock").unwrap();
     place.other_locks("fcntl").unwrap();
+}
+
+#[test]
+fn who_waits_for_one_holds_nobody_up() {
+    let place = Place::new();
+    let (holder, waiters) = (place.create("one"), 8);
+    flock(&holder, NonBlockingLockExclusive).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..waiters {
+            scope.spawn(|| {
+                let file = File::open(place.point.path().join("one")).unwrap();
+                flock(&file, LockExclusive).unwrap();
+                flock(&file, Unlock).unwrap();
+            });
+        }
+        let waiting = || place.drive.as_ref().unwrap().requests("SETLKW");
+        support::wait_until("all wait", || waiting() == waiters);
+        place.create("two").write_all(b"meanwhile").unwrap();
+        flock(&holder, Unlock).unwrap();
+    });
 }
 
 #[test]
