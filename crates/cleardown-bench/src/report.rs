@@ -161,7 +161,9 @@ impl Report {
              on the server; with small buffers from front to back; for the third time; blocks of 4 KiB that nobody has \
              read before, with fsync. create, read small, delete: {} files of 4 KiB; `ls -l` of {} entries; untar, \
              `git status` and `rm -r`: a tree of {} files. Each row is a program of its own name on a mount that has \
-             not seen it before, so that nothing learnt in one row helps another.\n\n",
+             not seen it before, so that nothing learnt in one row helps another. Of a program that they do not know our \
+             drives take reads of files below 512 MiB through the page cache and of larger ones past it: a large file in \
+             small pieces, or a smaller one in large pieces, is slower the first time.\n\n",
             self.rounds, s.big, s.medium, s.small, s.many, s.tree,
         );
         let heads: Vec<String> = ROWS.iter().map(|row| format!("{} {}", row.name, row.unit)).collect();

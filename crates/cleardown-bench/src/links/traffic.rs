@@ -19,6 +19,7 @@ use super::stage::{self, Stage};
 
 const COPIER: &str = "copier";
 const PPP: &str = "ppp";
+const PLAIN: &str = "ppp, plain peer";
 /// Of each figure; more goes before it, to let TCP find its speed.
 const WARM_UP: Duration = Duration::from_millis(300);
 
@@ -26,22 +27,34 @@ const WARM_UP: Duration = Duration::from_millis(300);
 pub(super) fn measure(quick: bool) -> io::Result<Section> {
     let about = "One TCP stream between two network namespaces, each with a TUN interface of MTU 1500. The copier: one \
         thread for each direction that reads a packet here and writes it there. PPP: a link over a Unix socket, carried \
-        by its worker here and by a peer with our own engine there, on interfaces as the daemon makes them. In turn; medians.";
-    let mut section =
-        Section::new("What a link carries", about, &["Mbit/s", "copier", "PPP", "times the copier", "goal"]);
+        by its worker here and by a peer with our own engine there, on interfaces as the daemon makes them, which pass TCP's long \
+        segments whole (the copier's do not); then by a peer whose interface takes and gives single packets, as others' do. In \
+        turn; medians.";
+    let columns = [
+        "Mbit/s",
+        "copier",
+        "PPP",
+        "times the copier",
+        "goal",
+        "PPP, peer of single packets",
+        "times the copier",
+    ];
+    let mut section = Section::new("What a link carries", about, &columns);
     let far = Namespace::new();
     copier(&far)?;
     let runtime = stage::runtime()?;
-    let (stage, peer) = runtime.block_on(async {
+    let (stage, peers) = runtime.block_on(async {
         let stage = Stage::new().await?;
-        let peer = ppp(&stage, &far).await?;
-        io::Result::Ok((stage, peer))
+        let ours = ppp(&stage, &far, 0, "carrier", || Tun::create_offloading("ppp0")).await?;
+        let plain = ppp(&stage, &far, 1, "plain", || Tun::create("ppp1")).await?;
+        io::Result::Ok((stage, [ours, plain]))
     })?;
     let time = Duration::from_millis(if quick { 700 } else { 2_000 });
     for _ in 0..if quick { 2 } else { 7 } {
         for (name, near_address, far_address) in [
             (COPIER, Ipv4Addr::new(10, 90, 0, 1), Ipv4Addr::new(10, 90, 0, 2)),
-            (PPP, Ipv4Addr::new(10, 80, 0, 2), Ipv4Addr::new(10, 80, 0, 1)),
+            (PPP, stage::options(0).caller, stage::options(0).address),
+            (PLAIN, stage::options(1).caller, stage::options(1).address),
         ] {
             let out = stream(None, Some(&far), far_address, time)?;
             section.add(&format!("{name}, out"), out);
@@ -50,12 +63,14 @@ pub(super) fn measure(quick: bool) -> io::Result<Section> {
         }
     }
     for (what, way) in [("towards the peer", "out"), ("from the peer", "in")] {
-        let [copier, ppp] = [COPIER, PPP].map(|name| section.median(&format!("{name}, {way}")));
-        section.row(&[what, &format!("{copier:.0}"), &format!("{ppp:.0}"), &times(ppp / copier), ">= 0.7"]);
+        let [copier, ppp, plain] = [COPIER, PPP, PLAIN].map(|name| section.median(&format!("{name}, {way}")));
+        let [shown, shown_ppp, shown_plain] = [copier, ppp, plain].map(|rate| format!("{rate:.0}"));
+        let (ppp, plain) = (times(ppp / copier), times(plain / copier));
+        section.row(&[what, &shown, &shown_ppp, &ppp, ">= 0.7", &shown_plain, &plain]);
     }
     runtime.block_on(async {
-        stage.end(Which::Names(vec!["carrier".into()]), None).await?;
-        drop(peer);
+        stage.end(Which::Names(vec!["carrier".into(), "plain".into()]), None).await?;
+        drop(peers);
         stage.close().await
     })?;
     Ok(section)
@@ -139,13 +154,19 @@ fn interface(
 }
 
 /// A link, and a peer with an interface in the other namespace.
-async fn ppp(stage: &Stage, far: &Namespace) -> io::Result<Peer> {
-    let options = stage::options(0);
+async fn ppp(
+    stage: &Stage,
+    far: &Namespace,
+    number: u32,
+    name: &str,
+    create: impl FnOnce() -> cleardown_core::Result<Tun> + Send,
+) -> io::Result<Peer> {
+    let options = stage::options(number);
     let (address, caller) = (options.address.to_string(), options.caller.to_string());
-    let tun = interface(Some(far), &address, &caller, || Tun::create_offloading("ppp0"))?;
-    let socket = stage::home()?.join("carrier.sock");
+    let tun = interface(Some(far), &address, &caller, create)?;
+    let socket = stage::home()?.join(format!("{name}.sock"));
     let listener = UnixListener::bind(&socket)?;
-    let request = stage::given(stage::entry("carrier", Device::Unix { path: socket })?);
+    let request = stage::given(stage::entry(name, Device::Unix { path: socket })?);
     let answering = async {
         let (line, _) = listener.accept().await?;
         Peer::with_interface(line.into_std()?.into(), &options, tun)
