@@ -14,7 +14,7 @@ use crate::view::{Ended, LinkProof, Proof, Status};
 /// How much longer than agreed a worker may take before it counts as stuck, when no caller's deadline is nearer.
 const GRACE: Duration = Duration::from_secs(5);
 /// So long before a caller's deadline the worker is to be done, for the rest takes time too.
-const MARGIN: Duration = Duration::from_millis(700);
+pub(super) const MARGIN: Duration = Duration::from_millis(700);
 
 /// One link's life.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -78,7 +78,7 @@ fn ended(actions: &[Action]) -> &Ended {
 fn an_end_is_reported_with_the_whole_proof() {
     let mut link = connected();
     let actions = end(&mut link, 8);
-    let by = s(8) - Duration::from_millis(300);
+    let by = s(8) - super::machine::MARGIN;
     let expected = [Action::Journal(Step::Ending), Action::RevertNetwork, Action::HangUp { by }];
     assert_eq!(actions, expected);
     assert_eq!(link.handle(Event::Reverted(REVERTED), s(2)), []);
