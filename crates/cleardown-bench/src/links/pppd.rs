@@ -13,6 +13,7 @@ use cleardown_core::link::Device;
 use cleardown_core::request::Which;
 use cleardown_testkit::pppd;
 use cleardown_testkit::process::Group;
+use tempfile::TempDir;
 use tokio::net::UnixListener;
 
 use super::rows::{Section, times};
@@ -71,22 +72,28 @@ fn rate(octets: usize, took: Duration) -> f64 {
 }
 
 /// A guest that does this on its serial port, which is the line.
-fn guest(name: &str, run: &str, line: OwnedFd) -> io::Result<Group> {
-    let folder = stage::home()?.join(name);
-    fs::create_dir_all(&folder)?;
+fn guest(run: &str, line: OwnedFd) -> io::Result<Guest> {
+    // Not in our home, which is below `/dev`, and that is the guest's own.
+    let folder = tempfile::Builder::new().prefix("cleardown-bench-").tempdir()?;
     let missing = || io::Error::other("it needs user-mode-linux, ppp and busybox");
-    let init = pppd::init(&folder, "unused", run).ok_or_else(missing)?;
-    pppd::start(&init, line)
+    let init = pppd::init(folder.path(), "unused", run).ok_or_else(missing)?;
+    Ok(Guest { _group: pppd::start(&init, line)?, _folder: folder })
+}
+
+/// It runs until this is dropped.
+struct Guest {
+    _group: Group,
+    _folder: TempDir,
 }
 
 /// The far end: pppd, and somebody who counts and gives.
-fn far(octets: usize, line: OwnedFd) -> io::Result<Group> {
+fn far(octets: usize, line: OwnedFd) -> io::Result<Guest> {
     let run = format!(
         "/usr/sbin/{} noauth &\nbusybox nc -ll -p {COUNT} -e busybox wc -c &\n\
          busybox nc -ll -p {GIVE} -e busybox head -c {octets} /dev/zero &\nwait",
         pppd::PPPD
     );
-    guest("far", &run, line)
+    guest(&run, line)
 }
 
 async fn ours(stage: &Stage, octets: usize, section: &mut Section) -> io::Result<()> {
@@ -160,7 +167,7 @@ fn theirs(octets: usize, section: &mut Section) -> io::Result<()> {
          busybox nc {PEER} {GIVE} </dev/null | busybox wc -c > /mnt/in\nsleep 1000",
         notes.display()
     );
-    let _near = guest("near", &run, near.into())?;
+    let _near = guest(&run, near.into())?;
     noted(&notes.join("up"))?;
     for way in ["out", "in"] {
         let start = Instant::now();
@@ -189,7 +196,7 @@ fn port(octets: usize) -> io::Result<Duration> {
     line.set_read_timeout(Some(PATIENCE))?;
     let run =
         format!("stty -F /dev/ttyS0 raw -echo\nbusybox head -c {octets} /dev/zero > /dev/ttyS0\nsleep 1000");
-    let _guest = guest("port", &run, end.into())?;
+    let _guest = guest(&run, end.into())?;
     let mut buffer = vec![0; 64 << 10];
     line.read_exact(&mut buffer[..1])?;
     let (start, mut left) = (Instant::now(), octets - 1);
