@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cleardown_share::{LockKind, ShareError, ShareResult};
 use parking_lot::Mutex;
@@ -254,15 +254,18 @@ pub(crate) async fn take(
         LockKind::Shared => LockElement::SHARED,
         LockKind::Exclusive => LockElement::EXCLUSIVE,
     };
-    let flags = if wait { kind } else { kind | LockElement::FAIL_IMMEDIATELY };
-    let element = LockElement { offset: lock.range.0, len: lock.range.1, flags };
-    let mut frame = Frame::one(Command::Lock, link.tree, |body| request::lock(body, file, element));
-    link.protect(&mut frame);
+    let ask = |flags| {
+        let element = LockElement { offset: lock.range.0, len: lock.range.1, flags };
+        let mut frame = Frame::one(Command::Lock, link.tree, |body| request::lock(body, file, element));
+        link.protect(&mut frame);
+        frame
+    };
+    let at_once = kind | LockElement::FAIL_IMMEDIATELY;
     if !wait {
-        link.connection.call_one(frame, deadline).await?.ok()?;
+        link.connection.call_one(ask(at_once), deadline).await?.ok()?;
         return Ok(());
     }
-    let (id, answer) = link.connection.start_call(frame, deadline).await?.pop().ok_or(Malformed)?;
+    let (id, answer) = link.connection.start_call(ask(kind), deadline).await?.pop().ok_or(Malformed)?;
     let mut waiting = Waiting {
         connection: link.connection.clone(),
         tree: link.tree,
@@ -272,14 +275,26 @@ pub(crate) async fn take(
         range: lock.range,
         answer: Some(answer),
     };
-    let reply = match &mut waiting.answer {
-        Some(answer) => answer.await.map_err(|_| ShareError::transport(libc::EIO, "the connection was lost")),
-        None => return Err(Malformed.into()),
+    let reply = loop {
+        let answer = waiting.answer.as_mut().ok_or(Malformed)?;
+        if let Ok(reply) = tokio::time::timeout(ASK_AGAIN, answer).await {
+            break reply;
+        }
+        let again = link.connection.call_one(ask(at_once), Instant::now() + PATIENCE).await;
+        if again.is_ok_and(|reply| reply.ok().is_ok()) {
+            return Ok(());
+        }
     };
     waiting.answer = None;
-    reply?.ok()?;
+    reply.map_err(|_| ShareError::transport(libc::EIO, "the connection was lost"))?.ok()?;
     Ok(())
 }
+
+/// How often a lock that is waited for is asked for besides. A server may leave who waits asleep: smbd (4.17) wakes them when
+/// it closes a file, and only then gives back what its client had locked.
+const ASK_AGAIN: Duration = Duration::from_secs(3);
+/// How long a question that nobody waits for may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A lock that is waited for. Dropped early, it is cancelled, and given back if it was granted all the same.
 struct Waiting {
@@ -306,7 +321,7 @@ impl Drop for Waiting {
                 let element = LockElement { offset, len, flags: LockElement::UNLOCK };
                 let mut frame = Frame::one(Command::Lock, tree, |body| request::lock(body, file, element));
                 frame.encrypt = encrypt;
-                let _ = connection.call_one(frame, Instant::now() + std::time::Duration::from_secs(10)).await;
+                let _ = connection.call_one(frame, Instant::now() + PATIENCE).await;
             }
         });
     }

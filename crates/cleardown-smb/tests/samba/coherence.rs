@@ -154,6 +154,27 @@ async fn locks_are_cut_moved_and_seen_by_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lock_is_waited_for_also_where_the_server_forgets_to_say_that_it_is_free() {
+    let samba = Samba::start(Options::default()).unwrap();
+    let (share, other) = (eve(&samba, "files").await, eve(&samba, "files").await);
+    let ours = open(&share, "f").await.file;
+    let theirs = open(&other, "f").await.file;
+    ours.lock(1, 0, 10, LockKind::Exclusive, false).await.unwrap();
+    let mut waiting = Box::pin(theirs.lock(9, 0, 10, LockKind::Exclusive, true));
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut waiting).await.is_err());
+    // The processes of smbd wake each other through sockets in this folder.
+    let sockets = samba.conf().with_file_name("lock").join("msg.sock");
+    let away = sockets.with_file_name("away");
+    std::fs::rename(&sockets, &away).unwrap();
+    ours.unlock(1, 0, 10).await.unwrap();
+    std::fs::rename(&away, &sockets).unwrap();
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it is granted").unwrap();
+    assert_eq!(ours.lock(1, 0, 1, LockKind::Shared, false).await.unwrap_err().errno, libc::EAGAIN);
+    theirs.unlock(9, 0, 10).await.unwrap();
+    ours.lock(1, 0, 10, LockKind::Exclusive, false).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_replaced_underneath_is_another_file() {
     let samba = Samba::start(Options::default()).unwrap();
     let share = eve(&samba, "files").await;

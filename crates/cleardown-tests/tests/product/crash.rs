@@ -3,9 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
+use cleardown_testkit::{Options, ShareDef};
 use cleardown_tests::{
-    Machine, Running, Stage, Who, eventually, is_mounted, kill, on_every_stage, sha256sum,
+    Machine, Running, Server, Stage, Who, eventually, is_mounted, kill, on_every_stage, sha256sum,
 };
+use rustix::process::{Pid, Signal, kill_process};
 
 on_every_stage!(
     a_restarted_daemon_knows_its_drives,
@@ -90,6 +92,63 @@ fn locks_outlive_their_worker(stage: &mut Stage) {
     }
     machine.end("z:");
     other.end("y:");
+}
+
+/// A process that does nothing until this is dropped, also when the test fails.
+struct Stopped(Pid);
+
+impl Stopped {
+    fn new(pid: i32) -> Stopped {
+        let pid = Pid::from_raw(pid).unwrap();
+        kill_process(pid, Signal::STOP).unwrap();
+        Stopped(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0, Signal::CONT);
+    }
+}
+
+#[test]
+fn a_lock_that_another_client_gets_meanwhile_is_not_lost_in_silence() {
+    cleardown_tests::needs_root!();
+    let (machine, other) = (Machine::new(Who::Root), Machine::new(Who::Root));
+    // A server that keeps durable handles keeps the locks of a dead client as well, for as long as it likes.
+    let share = ShareDef { extra: "durable handles = no".into(), ..ShareDef::new("files") };
+    let server = Server::samba(Options { shares: vec![share], ..Options::default() });
+    let (z, y) = (machine.map("z:", &server), other.map("y:", &server));
+    machine.script(&format!("echo begun > {}/f", z.display())).answer().ok();
+    let (go, ready, got) = (machine.path("go"), machine.path("ready"), other.path("got"));
+    let holder = machine.script(&format!(
+        r#"exec perl -MFcntl=:flock -e '
+            open A, "+<", "{}/f" or die; flock(A, LOCK_EX) or die; open R, ">", "{}"; close R;
+            select(undef, undef, undef, 0.05) until -e "{}";
+            print defined(syswrite(A, "x")) ? "written" : $! + 0'"#,
+        z.display(),
+        ready.display(),
+        go.display()
+    ));
+    eventually("it is locked", || ready.exists());
+    let waiting = other.script(&format!(
+        "exec flock -F {}/f sh -c 'touch {}; exec sleep 600'",
+        y.display(),
+        got.display()
+    ));
+    // Without a daemon no worker comes, and the other client has its turn.
+    let old = machine.worker("z:");
+    let daemon = Stopped::new(machine.daemon());
+    kill(old);
+    eventually("the other has it", || got.exists());
+    drop(daemon);
+    await_successor(&machine, old);
+    fs::write(&go, "").unwrap();
+    assert_eq!(holder.answer().out, "5");
+    drop(waiting);
+    machine.end("z:");
+    other.end("y:");
+    assert_eq!(fs::read_to_string(server.folder().join("f")).unwrap(), "begun\n");
 }
 
 fn a_killed_worker_is_replaced(stage: &mut Stage) {
