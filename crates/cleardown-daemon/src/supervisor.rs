@@ -1,6 +1,7 @@
 //! Workers: how they are started, and how the daemon holds on to them.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -128,6 +129,7 @@ const LAST_GASP: Duration = Duration::from_millis(200);
 
 /// Starts our own executable in its other role, or for links the small program beside it.
 pub(crate) struct Programs {
+    own: PathBuf,
     for_links: Option<OwnedFd>,
 }
 
@@ -135,40 +137,68 @@ impl Programs {
     /// Finds them. They are held and not looked for again: the files may be replaced by an upgrade, and workers shall be
     /// of our own version.
     pub(crate) fn find() -> Self {
-        let own = std::fs::read_link(OWN).unwrap_or_default();
-        own.parent().map_or(Programs { for_links: None }, Programs::beside)
+        let folder = std::fs::read_link(OWN).ok().and_then(|own| Some(own.parent()?.to_owned()));
+        Programs { own: OWN.into(), for_links: folder.and_then(|folder| Programs::for_links(&folder)) }
     }
 
-    fn beside(folder: &Path) -> Self {
+    fn for_links(folder: &Path) -> Option<OwnedFd> {
         let places = ["", "../libexec/cleardown"].map(|place| folder.join(place).join(LINK_WORKER));
-        let open = |path| open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok();
-        Programs { for_links: places.iter().find_map(open) }
-    }
-
-    fn of(&self, how: How) -> PathBuf {
-        let small = self.for_links.as_ref().filter(|_| how.for_links);
-        small.map_or_else(|| OWN.into(), |file| format!("/proc/self/fd/{}", file.as_raw_fd()).into())
+        let (path, file) = places.into_iter().find_map(|path| {
+            let file = open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+            Some((path, file))
+        })?;
+        // Asked here, for execvp(3) has a shell read what the kernel does not know.
+        let is_ours = machine(Path::new(OWN)).is_some_and(|own| machine(&by_number(&file)) == Some(own));
+        if !is_ours {
+            tracing::warn!(path = %path.display(), "not a program for this machine; cleardownd carries links itself");
+        }
+        is_ours.then_some(file)
     }
 }
 
 impl Spawner for Programs {
     fn spawn(&self, id: &str, listener: OwnedFd, how: How) -> io::Result<u32> {
-        let user = how.user.map(Credentials::of).transpose()?;
-        let mut command = Command::new(self.of(how));
-        command.arg0("cleardownd").args(["worker", id]).current_dir("/");
-        command.stdin(Stdio::from(listener)).stdout(Stdio::null()).stderr(Stdio::inherit());
-        // SAFETY: setsid(2), setgroups(2), setresgid(2) and setresuid(2) are async-signal-safe as bare system calls, and
-        // nothing else happens between fork and exec.
-        unsafe {
-            command.pre_exec(move || {
-                // A session of its own: signals for the daemon's terminal or group do not reach it.
-                rustix::process::setsid()?;
-                user.as_ref().map_or(Ok(()), Credentials::become_them)
-            });
+        if let Some(file) = self.for_links.as_ref().filter(|_| how.for_links) {
+            match run(&by_number(file), id, &listener, how) {
+                Ok(pid) => return Ok(pid),
+                // A mount with noexec, a mode that keeps the user out: what can be carried all the same is.
+                Err(error) => {
+                    tracing::warn!(%error, "{LINK_WORKER} cannot be run; cleardownd carries the link itself")
+                }
+            }
         }
-        // Dropping a child leaves it alone: it outlives us, and as long as we live we reap it by its pidfd.
-        command.spawn().map(|child| child.id())
+        run(&self.own, id, &listener, how)
     }
+}
+
+fn run(program: &Path, id: &str, listener: &OwnedFd, how: How) -> io::Result<u32> {
+    let user = how.user.map(Credentials::of).transpose()?;
+    let mut command = Command::new(program);
+    command.arg0("cleardownd").args(["worker", id]).current_dir("/");
+    command.stdin(Stdio::from(listener.try_clone()?)).stdout(Stdio::null()).stderr(Stdio::inherit());
+    // SAFETY: setsid(2), setgroups(2), setresgid(2) and setresuid(2) are async-signal-safe as bare system calls, and
+    // nothing else happens between fork and exec.
+    unsafe {
+        command.pre_exec(move || {
+            // A session of its own: signals for the daemon's terminal or group do not reach it.
+            rustix::process::setsid()?;
+            user.as_ref().map_or(Ok(()), Credentials::become_them)
+        });
+    }
+    // Dropping a child leaves it alone: it outlives us, and as long as we live we reap it by its pidfd.
+    command.spawn().map(|child| child.id())
+}
+
+fn by_number(file: &OwnedFd) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+/// What an ELF file's header says of the machine it is for: class, order of octets and kind (elf(5)).
+fn machine(program: &Path) -> Option<[u8; 8]> {
+    let mut header = [0; 20];
+    File::open(program).ok()?.read_exact(&mut header).ok()?;
+    let [a, b, c, d, class, order, .., kind, more] = header;
+    Some([a, b, c, d, class, order, kind, more])
 }
 
 /// A user with the groups that a login would give.
@@ -198,23 +228,56 @@ impl Credentials {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use rustix::process::{Pid, WaitOptions, waitpid};
 
     use super::*;
+
+    /// How a worker's program ends. true(1) stands for `cleardownd`, false(1) for the one for links.
+    fn runs(programs: &Programs, how: How) -> Option<i32> {
+        let listener = File::open("/dev/null").unwrap().into();
+        let pid = programs.spawn("1", listener, how).unwrap();
+        let (_, status) = waitpid(Pid::from_raw(pid as i32), WaitOptions::empty()).unwrap().unwrap();
+        status.exit_status()
+    }
+
+    fn beside(folder: &Path) -> Programs {
+        Programs { own: "/bin/true".into(), for_links: Programs::for_links(folder) }
+    }
+
+    const FOR_LINKS: How = How { user: None, for_links: true };
 
     #[test]
     fn links_have_a_program_of_their_own_where_it_is_installed() {
         let prefix = tempfile::tempdir().unwrap();
         let (bin, libexec) = (prefix.path().join("bin"), prefix.path().join("libexec/cleardown"));
         [&bin, &libexec].iter().for_each(|folder| fs::create_dir_all(folder).unwrap());
-        let for_links = How { for_links: true, ..How::default() };
-        assert_eq!(Programs::beside(&bin).of(for_links), Path::new(OWN));
+        assert_eq!(runs(&beside(&bin), FOR_LINKS), Some(0));
 
         let file = libexec.join(LINK_WORKER);
-        fs::write(&file, "this version").unwrap();
-        let programs = Programs::beside(&bin);
-        assert_eq!(programs.of(How::default()), Path::new(OWN), "drives need the whole program");
-        fs::rename(&file, libexec.join("old")).unwrap();
-        fs::write(&file, "an upgrade").unwrap();
-        assert_eq!(fs::read_to_string(programs.of(for_links)).unwrap(), "this version");
+        symlink("/bin/false", &file).unwrap();
+        let programs = beside(&bin);
+        assert_eq!(runs(&programs, How::default()), Some(0), "drives need the whole program");
+        fs::remove_file(&file).unwrap();
+        symlink("/bin/true", &file).unwrap();
+        assert_eq!(runs(&programs, FOR_LINKS), Some(1), "not an upgrade that came later");
+    }
+
+    #[test]
+    fn a_program_for_links_that_cannot_be_run_is_done_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(LINK_WORKER);
+        fs::copy("/bin/false", &file).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(runs(&beside(folder.path()), FOR_LINKS), Some(0), "EACCES, as of a mount with noexec");
+
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut octets = fs::read(&file).unwrap();
+        octets[18] ^= 1;
+        for content in [&octets[..], b"exit 1\n"] {
+            fs::write(&file, content).unwrap();
+            assert_eq!(runs(&beside(folder.path()), FOR_LINKS), Some(0), "not for this machine");
+        }
     }
 }
