@@ -4,6 +4,8 @@
 mod interface;
 pub mod kernel;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::io;

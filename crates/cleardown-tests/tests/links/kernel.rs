@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use cleardown_testkit::Snapshot;
 use cleardown_testkit::vm::Kernel;
@@ -11,6 +12,7 @@ use cleardown_tests::{Machine, Who, eventually, kill, needs_root, programs_folde
 use serde_json::Value;
 
 use crate::exchange::ping;
+use crate::logind::Logind;
 
 /// Set where the test runs in the emulated machine.
 const IN_GUEST: &str = "CLEARDOWN_TEST_IN_GUEST";
@@ -33,8 +35,9 @@ fn the_kernel_carries_wireguard() {
 }
 
 fn cases() {
-    let cases: [(&str, fn()); 6] = [
+    let cases: [(&str, fn()); 7] = [
         ("dialled, used and ended", dialled_used_and_ended),
+        ("the machine has slept", the_machine_has_slept),
         ("a wrong key", a_wrong_key),
         ("the daemon is killed in mid-link", the_daemon_is_killed_in_mid_link),
         ("the daemon is killed in mid-dial", the_daemon_is_killed_in_mid_dial),
@@ -92,6 +95,13 @@ impl Stage {
         self.machine.connection("vpn").expect("it is listed")
     }
 
+    /// What wg(8) says of our end.
+    fn wg(&self, arguments: &[&str]) -> String {
+        let output = self.machine.namespace().command("wg").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
     /// The names of our interfaces.
     fn interfaces(&self) -> Vec<String> {
         let links = self.machine.namespace().ip(&["-o", "link", "show"]);
@@ -145,14 +155,41 @@ fn dialled_used_and_ended() {
     assert_eq!(link["interface"], name.as_str());
     assert!(stage.machine.namespace().ip(&["-d", "link", "show", name]).contains("wireguard"));
     // The call is over: where the entry says nothing of it, nothing is sent that nobody needs.
-    let mut wg = stage.machine.namespace().command("wg");
-    let output = wg.args(["show", name, "persistent-keepalive"]).output().unwrap();
-    let output = String::from_utf8(output.stdout).unwrap();
-    assert!(output.trim_end().ends_with("off"), "{output}");
+    let keepalive = stage.wg(&["show", name, "persistent-keepalive"]);
+    assert!(keepalive.ends_with("off"), "{keepalive}");
     let way = stage.machine.namespace().ip(&["route", "get", "192.0.2.2"]);
     assert!(way.contains("dev net0"), "the tunnel's own packets go around it: {way}");
     let journal = stage.journal().concat();
     assert!(journal.contains("\"kernel\"") && !journal.contains(&stage.us.private), "{journal}");
+    stage.end_proven();
+}
+
+/// The kernel forgets a tunnel's keys when the machine goes to sleep: after it hands are shaken anew, before anybody sends.
+fn the_machine_has_slept() {
+    let logind = Logind::start();
+    let stage = Stage::new();
+    stage.machine.run(&["dial", "vpn"]).ok();
+    let [name] = &stage.interfaces()[..] else { panic!("{:?}", stage.interfaces()) };
+    let shaken = || -> u64 {
+        let said = stage.wg(&["show", name, "latest-handshakes"]);
+        said.split_whitespace().last().unwrap().parse().unwrap()
+    };
+    let first = shaken();
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    eventually("another second has begun", || now() > first);
+    // Another key and back again has the same effect.
+    for key in [&Keys::new().private, &stage.us.private] {
+        let file = stage.machine.file("key", key.as_str());
+        stage.wg(&["set", name, "private-key", file.to_str().unwrap()]);
+    }
+    eventually("the daemon wants to know", || logind.is_asked_to_wait());
+    assert_eq!(shaken(), first);
+    logind.say(true);
+    logind.say(false);
+    eventually("hands are shaken anew", || shaken() > first);
+    let keepalive = stage.wg(&["show", name, "persistent-keepalive"]);
+    assert!(keepalive.ends_with("off"), "{keepalive}");
+    assert!(stage.reaches_peer());
     stage.end_proven();
 }
 

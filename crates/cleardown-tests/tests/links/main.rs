@@ -6,6 +6,7 @@ mod ending;
 mod exchange;
 mod interrupted;
 mod kernel;
+mod logind;
 mod making;
 mod modems;
 mod pppd;
