@@ -40,7 +40,7 @@ pub fn add<C: Unit>(remote: Str<C>, password: Str<C>, local: Str<C>) -> Result<(
 /// WNetAddConnection2.
 ///
 /// # Errors
-/// 5, 53, 66, 67, 85, 87, 121, 487, 1200, 1202, 1203, 1204, 1205, 1206, 1208, 1222, 1223, 1326, 2202.
+/// 5, 53, 66, 67, 85, 86, 87, 121, 487, 1200, 1202, 1203, 1204, 1205, 1206, 1208, 1222, 1223, 1326, 2202.
 pub fn add_2<C: Unit>(
     resource: Ptr<NetResource<C>>,
     password: Str<C>,

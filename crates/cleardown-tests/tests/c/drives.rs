@@ -76,6 +76,21 @@ fn no_letter_is_free_when_all_are_remembered() {
 }
 
 #[test]
+fn a_damaged_profile_is_said_so_and_left_alone() {
+    needs_root!();
+    let stage = Stage::new();
+    stage.machine.folder("config/drives");
+    let damaged = stage.machine.file("config/drives/z.toml", "name = \"z:\"\nremote = 7\n");
+    let remote = stage.remote();
+    let connect = ["z:", &remote, "eve", "remember"];
+    stage.run(&example("connect_drive.c"), &connect).exits(1).says("error 1206").says("z.toml");
+    stage.run(&example("cancel_drive.c"), &["z:", "forget"]).exits(3).says("error 1206");
+    assert_eq!(fs::read_to_string(damaged).unwrap(), "name = \"z:\"\nremote = 7\n");
+    // Others are not affected.
+    stage.connect("y:", true);
+}
+
+#[test]
 fn net_use_connects_lists_and_deletes() {
     needs_root!();
     let stage = Stage::new();

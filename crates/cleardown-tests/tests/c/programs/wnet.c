@@ -5,6 +5,8 @@
 #include <tchar.h>
 #include "rules.h"
 
+#define LONGEST_PASSWORD 4096
+
 /* The functions of WNet set the last error to what they give. */
 #define CALL(expected, call) check_both(call, expected, expected, #call, __LINE__)
 
@@ -25,6 +27,7 @@ static TCHAR z[] = TEXT("z:"), Z[] = TEXT("Z"), y[] = TEXT("y:"), eve[] = TEXT("
 
 static void adding(LPTSTR remote, LPTSTR password)
 {
+    static TCHAR long_password[LONGEST_PASSWORD + 2];
     TCHAR long_name[400], name[MAX_PATH], print[] = TEXT("LPT1"), bad_provider[] = TEXT("Nobody");
     TCHAR windows[] = TEXT("Microsoft Windows Network"), sftp[] = TEXT("Cleardown SFTP");
     NETRESOURCE resource;
@@ -64,6 +67,9 @@ static void adding(LPTSTR remote, LPTSTR password)
     CALL(ERROR_INVALID_PARAMETER, WNetAddConnection2(&resource, password, eve, CONNECT_REQUIRE_PRIVACY));
     CALL(ERROR_LOGON_FAILURE, WNetAddConnection2(&resource, none, eve, 0));
     CALL(ERROR_BAD_USERNAME, WNetAddConnection2(&resource, password, own("a\nb"), 0));
+    for (size = 0; size <= LONGEST_PASSWORD; size++)
+        long_password[size] = 'x';
+    CALL(ERROR_INVALID_PASSWORD, WNetAddConnection2(&resource, long_password, eve, 0));
 
     /* WNetUseConnection does nothing when the name does not fit. */
     CALL(ERROR_INVALID_PARAMETER, WNetUseConnection(NULL, &resource, password, eve, 0, name, NULL, NULL));
