@@ -7,7 +7,6 @@ use bytes::Bytes;
 use cleardown_share::{Access, Disposition, FileKind, OpenHow, Share, SharePath};
 use cleardown_smb::{Config, SmbShare};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::sync::mpsc;
 
 use crate::report::Report;
 use crate::servers::{SHARE, Servers};
@@ -89,17 +88,7 @@ async fn remove_tree(share: &SmbShare) -> io::Result<Measured> {
             continue;
         }
         folders.push((folder.clone(), true));
-        let (sender, mut batches) = mpsc::channel(4);
-        let take = async {
-            let mut entries = Vec::new();
-            while let Some(batch) = batches.recv().await {
-                entries.extend(batch);
-            }
-            entries
-        };
-        let (listed, entries) = tokio::join!(share.list(&folder, sender), take);
-        listed.map_err(io::Error::other)?;
-        for entry in entries {
+        for entry in share.entries(&folder).await.map_err(io::Error::other)? {
             let Some(path) = folder.join(&entry.name) else { continue };
             match entry.attr.kind {
                 FileKind::Dir => folders.push((path, false)),

@@ -59,11 +59,9 @@ impl Inner {
             live.iter().for_each(|remote| remote.narrow_lease(lease));
             if !lease.read {
                 file.hold(false);
+                file.touch();
+                self.kernel.tell(Tell::Data(file.node));
             }
-        }
-        if !lease.read {
-            file.touch();
-            self.kernel.tell(Tell::Data(file.node));
         }
         let inner = self.clone();
         self.runtime.spawn(async move {

@@ -209,6 +209,19 @@ pub trait Share: Send + Sync + 'static {
     /// All entries of a folder, in batches as the server sends them; the channel is bounded, and dropping its
     /// receiver ends the listing.
     async fn list(&self, path: &SharePath, into: mpsc::Sender<Vec<DirEntry>>) -> ShareResult<()>;
+    /// All entries of a folder at once, however many they are.
+    async fn entries(&self, path: &SharePath) -> ShareResult<Vec<DirEntry>> {
+        let (into, mut batches) = mpsc::channel(4);
+        let gather = async {
+            let mut entries = Vec::new();
+            while let Some(batch) = batches.recv().await {
+                entries.extend(batch);
+            }
+            entries
+        };
+        let (listed, entries) = tokio::join!(self.list(path, into), gather);
+        listed.map(|()| entries)
+    }
     /// Opens a file.
     async fn open(&self, path: &SharePath, how: OpenHow) -> ShareResult<Opened>;
     /// As [`Share::open`], and in the same round trip the file's first `len` bytes (fewer only at its end), where

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::mpsc;
 
 use crate::attr::DirEntry;
 use crate::error::{ShareError, ShareResult};
@@ -103,16 +102,7 @@ pub(super) async fn content(share: &dyn Share, path: &SharePath) -> Vec<u8> {
 }
 
 pub(super) async fn list(share: &dyn Share, path: &SharePath) -> ShareResult<Vec<DirEntry>> {
-    let (into, mut batches) = mpsc::channel(4);
-    let gather = async {
-        let mut entries = Vec::new();
-        while let Some(batch) = batches.recv().await {
-            entries.extend(batch);
-        }
-        entries
-    };
-    let (listed, mut entries) = tokio::join!(share.list(path, into), gather);
-    listed?;
+    let mut entries = share.entries(path).await?;
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(entries)
 }

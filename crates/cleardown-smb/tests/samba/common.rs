@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleardown_core::Error;
-use cleardown_share::{Access, Disposition, OpenHow, Opened, Share, SharePath};
+use cleardown_share::{Access, DirEntry, Disposition, OpenHow, Opened, Share, SharePath};
 use cleardown_smb::{Config, SmbShare, connect};
 use cleardown_testkit::{Samba, User};
 
@@ -45,14 +45,9 @@ pub(crate) fn pattern(len: usize, seed: u8) -> Vec<u8> {
 
 /// All entries of a folder by name.
 pub(crate) async fn names(share: &Arc<SmbShare>, dir: &str) -> Vec<String> {
-    let (into, mut from) = tokio::sync::mpsc::channel(4);
-    let (listing, dir) = (share.clone(), path(dir));
-    let task = tokio::spawn(async move { listing.list(&dir, into).await });
-    let mut names = Vec::new();
-    while let Some(batch) = from.recv().await {
-        names.extend(batch.into_iter().map(|entry| String::from_utf8_lossy(&entry.name).into_owned()));
-    }
-    task.await.unwrap().unwrap();
+    let entries = share.entries(&path(dir)).await.unwrap();
+    let name = |entry: DirEntry| String::from_utf8_lossy(&entry.name).into_owned();
+    let mut names: Vec<_> = entries.into_iter().map(name).collect();
     names.sort();
     names
 }
