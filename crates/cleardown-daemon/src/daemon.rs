@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use cleardown_core::view::{Connection, Holders};
 use cleardown_core::{Error, ErrorKind, LocalName, Result};
-use cleardown_ipc::{Call, Caller, Change, ProgressSink, Service, server, value};
+use cleardown_ipc::{Call, Caller, Change, ProgressSink, Service, Values, server};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
-use serde_json::Value;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -30,56 +29,54 @@ impl Service for Daemon {
         caller: Caller,
         call: Call,
         progress: ProgressSink,
-    ) -> BoxFuture<'static, Result<Value>> {
+    ) -> BoxFuture<'static, Result<Values>> {
         async move {
             self.context.rules.check(caller, &call)?;
             let context = &self.context;
             match call {
                 Call::List { remembered_too, with_holders, name } => {
                     let with_holders = with_holders && context.rules.may_see_holders(caller);
-                    value::to_json(&self.list(remembered_too, with_holders, name.as_deref()).await?)
+                    Values::of(&self.list(remembered_too, with_holders, name.as_deref()).await?)
                 }
                 Call::Status(name) => {
-                    value::to_json(&self.status(&name, context.rules.may_see_holders(caller)).await?)
+                    Values::of(&self.status(&name, context.rules.may_see_holders(caller)).await?)
                 }
                 Call::Holders(name) if context.rules.may_see_holders(caller) => {
-                    value::to_json(&self.holders(&name).await?)
+                    Values::of(&self.holders(&name).await?)
                 }
                 Call::Holders(_) => {
                     Err(ErrorKind::NotPermitted("looking at others' processes".into()).into())
                 }
                 Call::Map(request, secret) => {
-                    value::to_json(&map::map(context, caller, request, secret, progress).await?)
+                    Values::of(&map::map(context, caller, request, secret, progress).await?)
                 }
                 Call::Dial(request, secret) => {
-                    value::to_json(&link::dial(context, caller, request, secret, progress).await?)
+                    Values::of(&link::dial(context, caller, request, secret, progress).await?)
                 }
                 Call::HangUp(request) => {
-                    value::to_json(&link::hang_up(context, caller, request, progress).await?)
+                    Values::of(&link::hang_up(context, caller, request, progress).await?)
                 }
-                Call::End(request) => value::to_json(&end::end(context, caller, request, progress).await?),
+                Call::End(request) => Values::of(&end::end(context, caller, request, progress).await?),
                 Call::Remember(name) => {
                     map::remember_by_name(context, &name).await?;
-                    Ok(Value::Null)
+                    Ok(Values::none())
                 }
                 Call::Forget(name) => {
                     end::forget(context, &name).await?;
-                    Ok(Value::Null)
+                    Ok(Values::none())
                 }
                 Call::Restore(names) => {
-                    value::to_json(&restore::restore(context, caller, names, progress).await?)
+                    Values::of(&restore::restore(context, caller, names, progress).await?)
                 }
                 Call::KeepRestoring => {
                     self.keep_restoring();
-                    Ok(Value::Null)
+                    Ok(Values::none())
                 }
-                Call::Shares(request, secret) => {
-                    value::to_json(&shares::shares(context, request, secret).await?)
-                }
-                Call::Version => Ok(env!("CARGO_PKG_VERSION").into()),
+                Call::Shares(request, secret) => Values::of(&shares::shares(context, request, secret).await?),
+                Call::Version => Values::of(env!("CARGO_PKG_VERSION")),
                 Call::Quit => {
                     self.quit.cancel();
-                    Ok(Value::Null)
+                    Ok(Values::none())
                 }
             }
         }
@@ -139,7 +136,7 @@ impl Daemon {
             Some(_) => list.extend(link::fill_in(&self.context, &links).await),
             None => list.extend(link::all(&self.context).await),
         }
-        list.sort_by_key(|view| view.name.to_lowercase());
+        list.sort_by_cached_key(|view| view.name.to_lowercase());
         Ok(list)
     }
 

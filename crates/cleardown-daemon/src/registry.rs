@@ -114,8 +114,8 @@ impl Registry {
 
     /// The link that a caller's word means: its name, else `#` and its handle.
     pub(crate) fn link(&self, word: &str) -> Option<Arc<LinkHandle>> {
-        let links = self.links.lock();
-        let named = links.values().find(|link| link.spec.name().to_lowercase() == word.to_lowercase());
+        let (links, name) = (self.links.lock(), word.to_lowercase());
+        let named = links.values().find(|link| link.spec.name().to_lowercase() == name);
         named.or_else(|| links.values().find(|link| link.spec.is_called(word))).cloned()
     }
 

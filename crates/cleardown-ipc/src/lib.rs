@@ -4,8 +4,9 @@
 //! also answers the few `org.freedesktop.DBus` methods that make `busctl --address=`, `gdbus` and `dbus-send`
 //! work there. When a session or system bus exists, the same objects are served on it.
 //!
-//! Values are the types of `cleardown_core::view` and `request` as dictionaries (`a{sv}`), by one generic
-//! conversion through JSON ([`value`]); errors carry the whole `Error` with them ([`error`]).
+//! Values are the types of `cleardown_core::view` and `request` as dictionaries (`a{sv}`), as serde describes them: answers
+//! are [`Values`], written and read without a tree between; what is short goes through JSON ([`value`]). Errors carry the
+//! whole `Error` with them ([`error`]).
 
 mod call;
 mod describe;
@@ -28,3 +29,4 @@ pub use logind::Logind;
 pub use peer::Peer;
 pub use secret::Secret;
 pub use service::{Call, Caller, Change, ProgressSink, Service};
+pub use write::Values;

@@ -58,9 +58,11 @@ struct Bytes<'m> {
 }
 
 impl<'m> Bytes<'m> {
+    #[inline]
     fn align(&mut self, to: usize) {
         self.at = self.at.next_multiple_of(to);
     }
+    #[inline]
     fn take(&mut self, count: usize) -> Result<&'m [u8], Bad> {
         let taken = self.at.checked_add(count).and_then(|end| self.bytes.get(self.at..end));
         let Some(taken) = taken else { return bad("the message ends too early") };
@@ -68,6 +70,7 @@ impl<'m> Bytes<'m> {
         Ok(taken)
     }
     /// A number, aligned to its size.
+    #[inline]
     fn number<const N: usize>(&mut self) -> Result<[u8; N], Bad> {
         self.align(N);
         let mut octets = [0; N];
@@ -80,10 +83,16 @@ impl<'m> Bytes<'m> {
     fn length(&mut self) -> Result<usize, Bad> {
         Ok(u32::from_le_bytes(self.number()?) as usize)
     }
-    fn text(&mut self, length: usize) -> Result<&'m str, Bad> {
-        let text = self.take(length)?;
+    /// As many octets, and the zero that ends them.
+    #[inline]
+    fn zero_ended(&mut self, length: usize) -> Result<&'m [u8], Bad> {
+        let octets = self.take(length)?;
         self.take(1)?;
-        std::str::from_utf8(text).or_else(|_| bad("a text is not UTF-8"))
+        Ok(octets)
+    }
+    fn text(&mut self) -> Result<&'m str, Bad> {
+        let length = self.length()?;
+        std::str::from_utf8(self.zero_ended(length)?).or_else(|_| bad("a text is not UTF-8"))
     }
 }
 
@@ -100,7 +109,7 @@ impl<'r, 'm> Item<'r, 'm> {
     fn unwrapped(mut self) -> Result<Self, Bad> {
         while self.kind.first() == Some(&b'v') {
             let [length] = self.bytes.number()?;
-            self.kind = self.bytes.text(length.into())?.as_bytes();
+            self.kind = self.bytes.zero_ended(length.into())?;
             self.depth = deeper(self.depth)?;
         }
         Ok(self)
@@ -155,10 +164,7 @@ impl<'m> Deserializer<'m> for Item<'_, 'm> {
             Some(b'x') => visitor.visit_i64(i64::from_le_bytes(bytes.number()?)),
             Some(b't') => visitor.visit_u64(u64::from_le_bytes(bytes.number()?)),
             Some(b'd') => visitor.visit_f64(f64::from_le_bytes(bytes.number()?)),
-            Some(b's' | b'o') => {
-                let length = bytes.length()?;
-                visitor.visit_borrowed_str(bytes.text(length)?)
-            }
+            Some(b's' | b'o') => visitor.visit_borrowed_str(bytes.text()?),
             Some(b'a') => item.list(visitor),
             _ => bad("a type that we do not send"),
         }
@@ -186,15 +192,23 @@ impl<'m> Deserializer<'m> for Item<'_, 'm> {
         if item.kind.starts_with(b"a{") {
             return item.list(OneOf(visitor));
         }
-        let length = item.bytes.length()?;
-        let name: StrDeserializer<'_, Bad> = item.bytes.text(length)?.into_deserializer();
+        let name: StrDeserializer<'_, Bad> = item.bytes.text()?.into_deserializer();
         visitor.visit_enum(name)
+    }
+
+    /// A field's name is compared with those that are known: it need not be proven to be text first.
+    fn deserialize_identifier<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Bad> {
+        if self.kind.first() != Some(&b's') {
+            return self.deserialize_any(visitor);
+        }
+        let length = self.bytes.length()?;
+        visitor.visit_borrowed_bytes(self.bytes.zero_ended(length)?)
     }
 
     serde::forward_to_deserialize_any! {
         <V: Visitor<'m>>
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        tuple_struct map struct ignored_any
     }
 }
 
@@ -259,7 +273,7 @@ impl<'m> MapAccess<'m> for List<'_, 'm> {
 
 #[cfg(test)]
 mod tests {
-    use cleardown_core::view::{Holder, HolderKind, Holders};
+    use cleardown_core::view::{Connection, Holder, HolderKind, Holders, Kind, Status};
     use serde::Deserialize as _;
     use serde_json::{Value, json};
     use zbus::Structure;
@@ -318,8 +332,20 @@ mod tests {
             let at = at % bytes.len();
             bytes[at] = octet;
             bytes.truncate(length);
-            let mut bytes = Bytes { bytes: &bytes, at: 0, big };
-            let _ = Value::deserialize(Item { bytes: &mut bytes, kind: b"a{sv}", depth: DEPTH });
+            let mut read = Bytes { bytes: &bytes, at: 0, big };
+            let _ = Value::deserialize(Item { bytes: &mut read, kind: b"a{sv}", depth: DEPTH });
+        }
+
+        #[test]
+        fn damaged_lists_are_refused_or_read_and_never_panic(at in 0usize..2000, octet: u8, length in 0usize..2000) {
+            let link = Connection::new("office".into(), Kind::Link, Status::Connected);
+            let message = sent(&value::to_json(&[link.clone(), link]).unwrap());
+            let mut bytes = message.body().data().bytes().to_vec();
+            let at = at % bytes.len();
+            bytes[at] = octet;
+            bytes.truncate(length);
+            let mut read = Bytes { bytes: &bytes, at: 0, big: false };
+            let _ = Vec::<Connection>::deserialize(Item { bytes: &mut read, kind: b"aa{sv}", depth: DEPTH });
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::dispatch::{self, Fault, Request};
 use crate::names::{BUS_NAME, MANAGER, MANAGER_PATH};
 use crate::service::{Call, Caller, Change, ProgressSink, Service};
 use crate::shim::Session;
-use crate::{value, write};
+use crate::value;
 
 /// Clients at a time; more of them wait.
 const MOST_CLIENTS: usize = 256;
@@ -237,8 +237,9 @@ impl Conversation {
                 send_progress(&connection, &message, &report).await?;
             }
             match answer {
-                Ok(value) if wants_reply(&message) => {
-                    within(connection.send(&write::reply(&message, &value)?)).await
+                Ok(values) if wants_reply(&message) => {
+                    let reply = values.message(Message::method_return(&message.header()))?;
+                    within(connection.send(&reply)).await
                 }
                 Ok(_) => Ok(()),
                 Err(error) => send_reply(&connection, &message, Err(error.into())).await,

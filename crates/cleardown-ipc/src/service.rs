@@ -6,10 +6,9 @@ use cleardown_core::Result;
 use cleardown_core::request::{DialRequest, EndRequest, HangUpRequest, MapRequest, SharesRequest};
 use cleardown_core::view::{Connection, Progress};
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 use tokio::sync::{broadcast, mpsc};
 
-use crate::Secret;
+use crate::{Secret, Values};
 
 /// Who calls, as the kernel (or the bus) vouches for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +109,7 @@ pub trait Service: Send + Sync + 'static {
         caller: Caller,
         call: Call,
         progress: ProgressSink,
-    ) -> BoxFuture<'static, Result<Value>>;
+    ) -> BoxFuture<'static, Result<Values>>;
 
     /// The connections that are objects on D-Bus, by id. Cheap and without I/O.
     fn objects(&self) -> Vec<(String, Connection)>;

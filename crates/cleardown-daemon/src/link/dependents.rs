@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleardown_core::Remote;
-use cleardown_core::link::RasState;
 use cleardown_core::view::{Connection, Kind};
-use cleardown_ipc::{Call, Instance, Location, Peer, value};
+use cleardown_core::{Remote, Result};
+use cleardown_ipc::{Call, Instance, Location, Peer};
 use cleardown_kernel::net::Path;
 use futures_util::future::join_all;
 use tokio::time::timeout;
@@ -49,7 +48,7 @@ pub(super) async fn of_all(context: &Context, links: &[Arc<LinkHandle>]) -> Vec<
 }
 
 async fn within(context: &Context, links: &[Arc<LinkHandle>], patience: Duration) -> Vec<Vec<Dependent>> {
-    let interfaces: Vec<Option<u32>> = links.iter().map(|link| connected_interface(link)).collect();
+    let interfaces: Vec<Option<u32>> = links.iter().map(|link| link.connected_interface()).collect();
     if interfaces.iter().all(Option::is_none) {
         return vec![Vec::new(); links.len()];
     }
@@ -101,10 +100,10 @@ fn own(context: &Context) -> Vec<Drive> {
 async fn of_user(instance: Instance) -> Vec<Drive> {
     let list = async {
         let peer = Peer::connect(&Location::of(instance)).await?;
-        let list = peer.query(&Call::List { remembered_too: false, with_holders: false, name: None }).await?;
-        value::from_json::<Vec<Connection>>(list)
+        peer.query(&Call::List { remembered_too: false, with_holders: false, name: None }).await
     };
-    let list = list.await.inspect_err(|error| tracing::debug!(%error, ?instance, "a user's drives"));
+    let list: Result<Vec<Connection>> = list.await;
+    let list = list.inspect_err(|error| tracing::debug!(%error, ?instance, "a user's drives"));
     let drive = |drive: Connection| {
         let remote: Remote = drive.remote.parse().ok()?;
         Some(Drive {
@@ -118,11 +117,6 @@ async fn of_user(instance: Instance) -> Vec<Drive> {
         })
     };
     list.unwrap_or_default().into_iter().filter(|c| c.kind != Kind::Link).filter_map(drive).collect()
-}
-
-fn connected_interface(link: &LinkHandle) -> Option<u32> {
-    let shown = link.shown();
-    shown.interface.filter(|_| shown.ras == RasState::Connected).map(|interface| interface.index)
 }
 
 /// The interfaces by which packets to a drive's server leave.

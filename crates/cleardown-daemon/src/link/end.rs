@@ -8,7 +8,7 @@ use cleardown_core::life::link::Done;
 use cleardown_core::request::{EndRequest, HangUpRequest, Verb, Which};
 use cleardown_core::view::{EndReport, Released};
 use cleardown_core::{Code, Error, ErrorKind, Result};
-use cleardown_ipc::{Call, Caller, Instance, Location, Peer, ProgressSink, value};
+use cleardown_ipc::{Call, Caller, Instance, Location, Peer, ProgressSink};
 use futures_util::future::join_all;
 
 use super::dependents;
@@ -121,8 +121,7 @@ async fn end_of_user(
     let patience =
         (request.timeout_ms.is_some() || request.verb != Verb::Wait).then_some(patience + USERS_SLACK);
     let peer = Peer::connect(&Location::of(instance)).await?;
-    let report = peer.operate(&Call::End(request), patience, |step| progress.report(step)).await?;
-    value::from_json(report)
+    peer.operate(&Call::End(request), patience, |step| progress.report(step)).await
 }
 
 fn names(request: &EndRequest) -> String {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cleardown_core::link::RasState;
 use cleardown_core::view::{self, Connection, Kind, Status};
-use cleardown_kernel::net::{self, Details, Foreign, Interface};
+use cleardown_kernel::net::{self, Counters, Foreign};
 
 use super::dependents::{self, Dependent};
 use super::handle::LinkHandle;
@@ -17,19 +17,20 @@ use crate::context::Context;
 /// How long a look for the processes behind foreign links may take.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// All links: ours, and those that others made in our network namespace. The kernel is asked once, and no worker.
+/// All links: ours, and those that others made in our network namespace. The kernel is asked for all counters at once and for
+/// each interface that is not ours; no worker is asked.
 pub(crate) async fn all(context: &Context) -> Vec<Connection> {
     let links = context.registry.links();
-    let ours: HashSet<Interface> = links.iter().filter_map(|link| link.interface()).collect();
+    let ours: HashSet<u32> = links.iter().filter_map(|link| link.interface_index()).collect();
     let lookout = context.lookout.clone();
     let look = move || {
-        let interfaces = net::interfaces()?;
-        let (own, others) = interfaces.into_iter().partition(|details| ours.contains(&details.interface));
-        io::Result::Ok((own, lookout.lock().links(others, PATIENCE)?))
+        let counters = net::counters()?;
+        let others: Vec<u32> = counters.keys().copied().filter(|index| !ours.contains(index)).collect();
+        io::Result::Ok((counters, lookout.lock().links(net::details_of(&others)?, PATIENCE)?))
     };
     let (answer, mut lines) = tokio::join!(asked(look), lines(context, &links));
-    let (own, others) = answer.unwrap_or_default();
-    count(&mut lines, &links, own);
+    let (counters, others) = answer.unwrap_or_default();
+    count(&mut lines, &links, &counters);
     lines.extend(others.iter().map(line));
     lines
 }
@@ -40,8 +41,8 @@ pub(crate) async fn fill_in(context: &Context, links: &[Arc<LinkHandle>]) -> Vec
         return Vec::new();
     }
     dependents::ask(context).await;
-    let (own, mut lines) = tokio::join!(asked(net::interfaces), lines(context, links));
-    count(&mut lines, links, own.unwrap_or_default());
+    let (counters, mut lines) = tokio::join!(asked(net::counters), lines(context, links));
+    count(&mut lines, links, &counters.unwrap_or_default());
     lines
 }
 
@@ -64,11 +65,9 @@ async fn lines(context: &Context, links: &[Arc<LinkHandle>]) -> Vec<Connection> 
 }
 
 /// Puts the kernel's counters into the lines of our links.
-fn count(lines: &mut [Connection], links: &[Arc<LinkHandle>], details: Vec<Details>) {
-    let details: HashMap<Interface, Details> =
-        details.into_iter().map(|details| (details.interface.clone(), details)).collect();
+fn count(lines: &mut [Connection], links: &[Arc<LinkHandle>], counters: &HashMap<u32, Counters>) {
     for (line, link) in lines.iter_mut().zip(links) {
-        let counted = link.interface().and_then(|interface| details.get(&interface));
+        let counted = link.interface_index().and_then(|index| counters.get(&index));
         if let (Some(shown), Some(counted)) = (&mut line.link, counted) {
             (shown.bytes_in, shown.bytes_out) = (counted.bytes_in, counted.bytes_out);
             (shown.packets_in, shown.packets_out) = (counted.packets_in, counted.packets_out);
@@ -109,10 +108,10 @@ fn line(foreign: &Foreign) -> Connection {
                 .collect(),
             dns: Vec::new(),
             routes: Vec::new(),
-            bytes_in: details.bytes_in,
-            bytes_out: details.bytes_out,
-            packets_in: details.packets_in,
-            packets_out: details.packets_out,
+            bytes_in: details.counters.bytes_in,
+            bytes_out: details.counters.bytes_out,
+            packets_in: details.counters.packets_in,
+            packets_out: details.counters.packets_out,
             handshake_seconds: None,
             engine: None,
             drives: Vec::new(),

@@ -145,6 +145,18 @@ impl LinkHandle {
         self.shown.lock().interface.clone()
     }
 
+    /// The number of its interface, while it has one.
+    pub(super) fn interface_index(&self) -> Option<u32> {
+        self.shown.lock().interface.as_ref().map(|interface| interface.index)
+    }
+
+    /// The same while it is connected.
+    pub(super) fn connected_interface(&self) -> Option<u32> {
+        let shown = self.shown.lock();
+        let interface = shown.interface.as_ref().filter(|_| shown.ras == RasState::Connected);
+        interface.map(|interface| interface.index)
+    }
+
     /// Says that the interface is gone.
     pub(crate) fn interface_is_gone(&self) {
         // An error says that the link is over already.

@@ -32,7 +32,7 @@ pub mod wireguard;
 pub use change::{Change, Facts, apply_all, revert_all};
 pub use dns::{Dns, Method};
 pub use foreign::{Foreign, ForeignKind, Lookout, Owner};
-pub use interface::{Address, Details, Interface, addresses, interfaces};
+pub use interface::{Address, Counters, Details, Interface, addresses, counters, details_of, interfaces};
 pub use namespace::namespace;
 pub use plan::{Agreed, around, plan};
 pub use route::{PROTOCOL, Path, Route, our_routes};

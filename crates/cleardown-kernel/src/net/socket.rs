@@ -43,6 +43,8 @@ impl Reply {
 pub(super) struct Socket {
     descriptor: OwnedFd,
     sequence: u32,
+    /// Where answers come in.
+    room: Vec<u8>,
 }
 
 impl Socket {
@@ -75,7 +77,7 @@ impl Socket {
     fn bound(protocol: Option<Protocol>, groups: u32, flags: SocketFlags) -> io::Result<Self> {
         let descriptor = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol)?;
         bind(&descriptor, &SocketAddrNetlink::new(0, groups))?;
-        Ok(Socket { descriptor, sequence: 0 })
+        Ok(Socket { descriptor, sequence: 0, room: Vec::new() })
     }
 
     fn option(&self, name: libc::c_int) -> io::Result<()> {
@@ -110,10 +112,10 @@ impl Socket {
     fn replies(&mut self, dump: bool) -> io::Result<Option<Vec<Reply>>> {
         let mut replies = Vec::new();
         let mut torn = false;
-        let mut buffer = vec![0; DATAGRAM];
+        self.room.resize(DATAGRAM, 0);
         loop {
-            let length = self.receive(&mut buffer)?;
-            for message in Messages::of(&buffer[..length]).filter(|m| m.sequence == self.sequence) {
+            let length = receive(&self.descriptor, &mut self.room)?;
+            for message in Messages::of(&self.room[..length]).filter(|m| m.sequence == self.sequence) {
                 torn |= message.flags & DUMP_INTERRUPTED != 0;
                 match message.kind {
                     NLMSG_DONE | NLMSG_ERROR => {
@@ -130,16 +132,20 @@ impl Socket {
     }
 
     /// One datagram.
-    pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match recv(&self.descriptor, &mut *buffer, RecvFlags::TRUNC) {
-                Err(rustix::io::Errno::INTR) => {}
-                Ok((_, length)) if length > buffer.len() => {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "a netlink datagram is too long"));
-                }
-                Ok((_, length)) => return Ok(length),
-                Err(errno) => return Err(errno.into()),
+    pub(super) fn receive(&self, room: &mut [u8]) -> io::Result<usize> {
+        receive(&self.descriptor, room)
+    }
+}
+
+fn receive(socket: &OwnedFd, room: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match recv(socket, &mut *room, RecvFlags::TRUNC) {
+            Err(rustix::io::Errno::INTR) => {}
+            Ok((_, length)) if length > room.len() => {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a netlink datagram is too long"));
             }
+            Ok((_, length)) => return Ok(length),
+            Err(errno) => return Err(errno.into()),
         }
     }
 }

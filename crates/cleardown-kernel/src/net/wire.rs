@@ -26,6 +26,8 @@ pub(super) const GETADDR: u16 = 22;
 pub(super) const NEWROUTE: u16 = 24;
 pub(super) const DELROUTE: u16 = 25;
 pub(super) const GETROUTE: u16 = 26;
+pub(super) const NEWSTATS: u16 = 92;
+pub(super) const GETSTATS: u16 = 94;
 
 pub(super) const AF_UNSPEC: u8 = 0;
 pub(super) const AF_INET: u8 = 2;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cleardown_core::ErrorKind;
 use cleardown_core::link::Network;
-use cleardown_kernel::net::{Event, Interface, Tun, Watch, addresses, apply_all, interfaces};
+use cleardown_kernel::net::{self, Event, Interface, Tun, Watch, addresses, apply_all, interfaces};
 
 use super::{PATIENCE, agreed, at_the_near_end, planned};
 
@@ -47,10 +47,12 @@ fn packets_come_out_of_the_descriptor_and_are_counted() {
         assert_eq!(socket.recv(&mut [0; 100]).unwrap(), b"through the link".len());
         let all = interfaces().unwrap();
         let seen = all.iter().find(|details| details.interface == *tun.interface()).unwrap();
-        assert_eq!((seen.bytes_in, seen.mtu, seen.is_up), (length as u64, 1400, true));
-        assert!(seen.bytes_out >= length as u64);
-        assert!(seen.packets_in >= 1 && seen.packets_out >= 1);
+        let counters = seen.counters;
+        assert_eq!((counters.bytes_in, seen.mtu, seen.is_up), (length as u64, 1400, true));
+        assert!(counters.bytes_out >= length as u64);
+        assert!(counters.packets_in >= 1 && counters.packets_out >= 1);
         assert_eq!(seen.kind.as_deref(), Some("tun"));
+        assert_eq!(net::counters().unwrap()[&tun.interface().index], counters);
         let index = tun.interface().index;
         let mut ours: Vec<_> =
             addresses().unwrap().into_iter().filter(|a| a.0 == index).map(|a| a.1).collect();
@@ -84,6 +86,20 @@ fn it_can_be_deleted_although_somebody_holds_it() {
         assert!(!interface.delete().unwrap(), "twice is once");
         assert_eq!(rustix::io::read(&held, &mut [0; 100]), Err(rustix::io::Errno::BADFD));
         assert!(Tun::adopt(held).is_err());
+    });
+}
+
+#[test]
+fn some_interfaces_are_looked_at_and_those_that_are_gone_left_out() {
+    at_the_near_end(|_| {
+        let [tun, gone] = [Tun::create("cd%d").unwrap(), Tun::create("cd%d").unwrap()];
+        let indices = [&gone, &tun].map(|tun| tun.interface().index);
+        drop(gone);
+        let seen = net::details_of(&indices).unwrap();
+        let all = interfaces().unwrap();
+        let same =
+            all.into_iter().filter(|details| details.interface == *tun.interface()).collect::<Vec<_>>();
+        assert_eq!((seen, net::counters().unwrap().contains_key(&indices[0])), (same, false));
     });
 }
 

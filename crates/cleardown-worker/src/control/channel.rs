@@ -120,10 +120,10 @@ pub(super) fn register(socket: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 fn receive_packet(socket: BorrowedFd<'_>) -> io::Result<Option<Frame>> {
-    let mut bytes = vec![0; INLINE];
+    let mut room = [0; INLINE];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let packet = recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let packet = recvmsg(socket, &mut [IoSliceMut::new(&mut room)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
     let mut descriptors: Vec<OwnedFd> = Vec::new();
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = message {
@@ -136,7 +136,7 @@ fn receive_packet(socket: BorrowedFd<'_>) -> io::Result<Option<Frame>> {
     if packet.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
         return Err(invalid("a packet is too long"));
     }
-    bytes.truncate(packet.bytes);
+    let mut bytes = room[..packet.bytes].to_vec();
     if bytes == SPILLED {
         if descriptors.is_empty() {
             return Err(invalid("a long message came without its descriptor"));

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cleardown_core::request::{DialRequest, EndRequest, MapRequest, Name, Verb, Which};
 use cleardown_core::view::*;
 use cleardown_core::{Error, ErrorKind, LocalName, Result};
-use cleardown_ipc::{Call, Caller, Change, ProgressSink, Secret, Service, value};
+use cleardown_ipc::{Call, Caller, Change, ProgressSink, Secret, Service, Values};
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 use std::sync::Mutex;
 use tokio::sync::broadcast;
 
@@ -123,19 +122,19 @@ impl Daemon {
         report
     }
 
-    async fn answer(&self, call: Call, progress: ProgressSink) -> Result<Value> {
+    async fn answer(&self, call: Call, progress: ProgressSink) -> Result<Values> {
         match call {
-            Call::List { .. } => value::to_json(&*self.list.lock().unwrap()),
-            Call::Status(name) => value::to_json(&self.find(&name)?),
+            Call::List { .. } => Values::of(&*self.list.lock().unwrap()),
+            Call::Status(name) => Values::of(&self.find(&name)?),
             Call::Holders(name) => {
                 let unseen = vec!["processes in another mount namespace".to_owned()];
-                value::to_json(&Holders { holders: self.find(&name)?.holders, unseen })
+                Values::of(&Holders { holders: self.find(&name)?.holders, unseen })
             }
-            Call::Map(request, secret) => value::to_json(&self.map(request, secret, progress).await?),
-            Call::Dial(request, secret) => value::to_json(&self.dial(request, secret, &progress).await?),
-            Call::End(request) => value::to_json(&self.end(&request)),
-            Call::Remember(name) | Call::Forget(name) => self.find(&name).map(|_| Value::Null),
-            Call::Restore(_) => value::to_json(&Vec::<Value>::new()),
+            Call::Map(request, secret) => Values::of(&self.map(request, secret, progress).await?),
+            Call::Dial(request, secret) => Values::of(&self.dial(request, secret, &progress).await?),
+            Call::End(request) => Values::of(&self.end(&request)),
+            Call::Remember(name) | Call::Forget(name) => self.find(&name).map(|_| Values::none()),
+            Call::Restore(_) => Values::of(&[(); 0]),
             _ => Err(ErrorKind::NotSupported("this".into()).into()),
         }
     }
@@ -206,7 +205,7 @@ impl Service for Daemon {
         _: Caller,
         call: Call,
         progress: ProgressSink,
-    ) -> BoxFuture<'static, Result<Value>> {
+    ) -> BoxFuture<'static, Result<Values>> {
         Box::pin(async move {
             let mut dropped = Dropped(&self, false);
             let answer = self.answer(call, progress).await;
