@@ -7,10 +7,11 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cleardown_drive::{Arena, Drive, Options, Start};
-use cleardown_share::memory::MemoryShare;
-use cleardown_share::{Access, Disposition, LockKind, OpenHow, Share, SharePath, ShareResult};
+use cleardown_share::memory::{MemoryShare, Op};
+use cleardown_share::{Access, Capabilities, Disposition, LockKind, OpenHow, Share, SharePath, ShareResult};
 use rustix::fs::FlockOperation::{LockExclusive, NonBlockingLockExclusive, Unlock};
 use rustix::fs::{fcntl_lock, flock};
 use support::{Point, errno, runtime};
@@ -130,6 +131,22 @@ fn who_waits_for_one_holds_nobody_up() {
         place.create("two").write_all(b"meanwhile").unwrap();
         flock(&holder, Unlock).unwrap();
     });
+}
+
+#[test]
+fn a_close_gives_them_back_before_the_file() {
+    let place = Place::new();
+    // Without one a file is closed at once.
+    place.share.without(Capabilities::LEASES);
+    let file = place.create("one");
+    flock(&file, NonBlockingLockExclusive).unwrap();
+    let faults = place.share.faults();
+    let closes = faults.calls(Op::Close);
+    faults.delay(Op::Lock, Duration::from_millis(300));
+    faults.delay(Op::Close, Duration::from_secs(600));
+    drop(file);
+    support::wait_until("the file is closed", || faults.calls(Op::Close) > closes);
+    place.other_locks("one").unwrap();
 }
 
 #[test]

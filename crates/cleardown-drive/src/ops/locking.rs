@@ -182,12 +182,17 @@ impl Inner {
         // A successor shall not take again what nobody holds; on the server they go with this worker's connection.
         held.iter().for_each(|held| self.table.lock().locked(handle.node, held.unlocked()));
         self.closing.send_modify(|count| *count += 1);
+        // Not closed before: who waits for a lock is not always woken by a close (smbd).
+        handle.remote.join();
         self.runtime.spawn(async move {
             for held in held {
                 let want = held.unlocked();
                 if inner.unlock(&handle, want).await.is_err() {
                     handle.file.locks.take(want);
                 }
+            }
+            if handle.remote.leave() == 0 {
+                inner.park(&handle.file, handle.remote.clone());
             }
             inner.closing.send_modify(|count| *count -= 1);
         });
