@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -147,6 +147,10 @@ impl Receiver {
             if wanted > 4 && buffer.len() >= wanted {
                 let mut frame = buffer.split_to(wanted);
                 frame.advance(4);
+                if wanted >= LARGE && buffer.is_empty() {
+                    // Its memory stays whole, and nothing of the next frame comes into what is left of it.
+                    *buffer = BytesMut::new();
+                }
                 return Ok(frame);
             }
             if wanted == 4 && buffer.len() >= 4 {
@@ -169,8 +173,10 @@ impl Receiver {
         let free = self.used.iter().position(Bytes::is_unique).filter(|_| room >= LARGE);
         if let Some(mut buffer) = free.and_then(|at| self.used.swap_remove(at).try_into_mut().ok()) {
             buffer.clear();
-            buffer.reserve(room);
-            return buffer;
+            // One that is too small would be copied to grow.
+            if buffer.try_reclaim(room) {
+                return buffer;
+            }
         }
         BytesMut::with_capacity(room)
     }
@@ -186,7 +192,9 @@ impl Receiver {
         if !self.used.is_empty() && tokio::time::timeout(QUIET, self.stream.readable()).await.is_err() {
             self.used.clear();
         }
-        match self.stream.read_buf(&mut self.buffer).await? {
+        // What came of the next frame along with a large one would have to be copied.
+        let most = if wanted >= LARGE { missing } else { usize::MAX };
+        match self.stream.read_buf(&mut (&mut self.buffer).limit(most)).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
@@ -202,5 +210,39 @@ fn advance(chunks: &mut VecDeque<Bytes>, mut sent: usize) {
         }
         sent -= front.len();
         chunks.pop_front();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A frame of this length, its length word before it.
+    fn frame(len: usize, fill: u8) -> Vec<u8> {
+        let mut frame = (len as u32).to_be_bytes().to_vec();
+        frame.resize(4 + len, fill);
+        frame
+    }
+
+    #[tokio::test]
+    async fn a_large_frame_is_read_to_its_end_and_no_further() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut server, _) = listener.accept().await.unwrap();
+        let (_transport, mut receiver) = Transport::new(ours).unwrap();
+        let sizes = [4 * LARGE, LARGE, LARGE, 100, LARGE];
+        let bytes: Vec<u8> = sizes.iter().zip(1..).flat_map(|(size, fill)| frame(*size, fill)).collect();
+        tokio::spawn(async move { server.write_all(&bytes).await });
+        for (size, fill) in sizes.into_iter().zip(1..) {
+            let frame = receiver.receive().await.unwrap();
+            assert!(frame.len() == size && frame.iter().all(|byte| *byte == fill));
+            if size >= LARGE {
+                assert_eq!(receiver.buffer.capacity(), 0, "the next one gets memory of its own");
+            }
+            receiver.keep(frame.freeze());
+        }
     }
 }
