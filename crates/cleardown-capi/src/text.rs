@@ -10,8 +10,8 @@ pub trait Unit: Plain + Default + PartialEq {
     fn decode(units: &[Self]) -> Option<String>;
     /// The units of a text.
     fn encode(text: &str) -> Vec<Self>;
-    /// How many units a character takes.
-    fn units(c: char) -> usize;
+    /// Puts as many whole characters of a text there as fit: how many units that are.
+    fn fill(text: &str, place: &mut [Self]) -> usize;
 }
 
 impl Unit for u8 {
@@ -21,8 +21,10 @@ impl Unit for u8 {
     fn encode(text: &str) -> Vec<u8> {
         text.as_bytes().to_vec()
     }
-    fn units(c: char) -> usize {
-        c.len_utf8()
+    fn fill(text: &str, place: &mut [u8]) -> usize {
+        let end = text.floor_char_boundary(place.len());
+        place[..end].copy_from_slice(&text.as_bytes()[..end]);
+        end
     }
 }
 
@@ -33,32 +35,31 @@ impl Unit for u16 {
     fn encode(text: &str) -> Vec<u16> {
         text.encode_utf16().collect()
     }
-    fn units(c: char) -> usize {
-        c.len_utf16()
+    fn fill(text: &str, place: &mut [u16]) -> usize {
+        let mut end = 0;
+        for c in text.chars() {
+            let Some(units) = place.get_mut(end..end + c.len_utf16()) else { break };
+            c.encode_utf16(units);
+            end += c.len_utf16();
+        }
+        end
     }
 }
 
 /// The units of as many whole characters of a text as fit into `room` units, and a zero at the end.
 pub(crate) fn cut<C: Unit>(text: &str, room: usize) -> Vec<C> {
-    let mut left = room.saturating_sub(1);
-    let fits = |c: &char| match left.checked_sub(C::units(*c)) {
-        Some(less) => {
-            left = less;
-            true
-        }
-        None => false,
-    };
-    let part: String = text.chars().take_while(fits).collect();
-    let mut units = C::encode(&part);
-    units.push(C::default());
+    // No text has more units than octets.
+    let mut units = vec![C::default(); room.saturating_sub(1).min(text.len()) + 1];
+    let last = units.len() - 1;
+    let end = C::fill(text, &mut units[..last]);
+    units.truncate(end + 1);
     units
 }
 
 /// A field of fixed length with this text, cut if need be, and always ended.
 pub(crate) fn field<C: Unit, const N: usize>(text: &str) -> [C; N] {
     let mut field = [C::default(); N];
-    let units = cut::<C>(text, N);
-    field[..units.len()].copy_from_slice(&units);
+    C::fill(text, &mut field[..N.saturating_sub(1)]);
     field
 }
 
@@ -96,6 +97,8 @@ mod tests {
         assert_eq!(cut::<u16>("a😀", 3), [97, 0]);
         assert_eq!(cut::<u8>("abc", 0), b"\0");
         assert_eq!(field::<u8, 3>("abcdef"), *b"ab\0");
+        assert_eq!(field::<u8, 5>("aöb"), *b"a\xc3\xb6b\0");
+        assert_eq!(field::<u16, 4>("😀😀"), [0xd83d, 0xde00, 0, 0]);
         assert_eq!(of_field(*b"abc"), Some("abc".into()));
     }
 }

@@ -57,6 +57,12 @@ impl Client {
         self.query(Call::List { remembered_too, with_holders, name: None }).await
     }
 
+    /// All that is connected, of which only this is wanted: `T` has some of the fields of [`Connection`], and a caller who asks
+    /// often need not pay for the others.
+    pub async fn list_of<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
+        self.query(Call::List { remembered_too: false, with_holders: false, name: None }).await
+    }
+
     /// The same for one local name only, without its holders: what is told costs no more with many connections than with one.
     pub async fn named(&self, name: &str, remembered_too: bool) -> Result<Vec<Connection>> {
         let name = Some(name.to_owned());

@@ -115,7 +115,8 @@ impl<'r, 'm> Item<'r, 'm> {
         Ok(self)
     }
 
-    fn list<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Bad> {
+    /// The type of a list's elements, and where it ends. Its first element comes next.
+    fn opened(&mut self) -> Result<(&'m [u8], usize), Bad> {
         let length = self.bytes.length()?;
         let element = self.kind.get(1..).unwrap_or_default();
         self.bytes.align(alignment(element));
@@ -123,6 +124,11 @@ impl<'r, 'm> Item<'r, 'm> {
         if end > self.bytes.bytes.len() {
             return bad("a list is longer than its message");
         }
+        Ok((element, end))
+    }
+
+    fn list<V: Visitor<'m>>(mut self, visitor: V) -> Result<V::Value, Bad> {
+        let (element, end) = self.opened()?;
         let depth = deeper(self.depth)?;
         let list = List { bytes: &mut *self.bytes, element, end, depth };
         let value = if element.first() == Some(&b'{') {
@@ -205,10 +211,24 @@ impl<'m> Deserializer<'m> for Item<'_, 'm> {
         visitor.visit_borrowed_bytes(self.bytes.zero_ended(length)?)
     }
 
+    /// What nobody wants is passed over by its length.
+    fn deserialize_ignored_any<V: Visitor<'m>>(self, visitor: V) -> Result<V::Value, Bad> {
+        let mut item = self.unwrapped()?;
+        match item.kind.first() {
+            Some(b's' | b'o') => {
+                let length = item.bytes.length()?;
+                item.bytes.zero_ended(length)?;
+            }
+            Some(b'a') => item.bytes.at = item.opened()?.1,
+            _ => return item.deserialize_any(visitor),
+        }
+        visitor.visit_unit()
+    }
+
     serde::forward_to_deserialize_any! {
         <V: Visitor<'m>>
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct ignored_any
+        tuple_struct map struct
     }
 }
 
@@ -315,6 +335,22 @@ mod tests {
         assert_eq!(first::<cleardown_core::Error>(&message).unwrap(), error);
     }
 
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Narrow {
+        name: String,
+        status: Status,
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_passed_over() {
+        let whole = json!({
+            "a": "é", "b": true, "c": -7, "d": u64::MAX, "e": 0.5, "f": ["g", ""], "h": [{"name": "x"}, {}],
+            "i": {"name": {"j": [[1]]}}, "k": {}, "l": [], "name": "office", "status": "ended", "z": [1, "2"]
+        });
+        let office = Narrow { name: "office".into(), status: Status::Ended };
+        assert_eq!(first::<Vec<Narrow>>(&sent(&json!([whole]))).unwrap(), [office]);
+    }
+
     #[test]
     fn an_answer_without_a_value_is_nothing() {
         let empty = Message::signal("/x", "org.cleardown.Test1", "Sent").build(&()).unwrap();
@@ -346,6 +382,8 @@ mod tests {
             bytes.truncate(length);
             let mut read = Bytes { bytes: &bytes, at: 0, big: false };
             let _ = Vec::<Connection>::deserialize(Item { bytes: &mut read, kind: b"aa{sv}", depth: DEPTH });
+            read.at = 0;
+            let _ = Vec::<Narrow>::deserialize(Item { bytes: &mut read, kind: b"aa{sv}", depth: DEPTH });
         }
     }
 }

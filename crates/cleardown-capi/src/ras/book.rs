@@ -146,11 +146,6 @@ fn windows_book(path: &Path) -> Result<Vec<Entry>, Failure> {
     Ok(found.entries.into_iter().map(|imported| imported.entry).collect())
 }
 
-/// Whether this is the phone book that all users have.
-pub(super) fn is_everybodys(place: &str) -> bool {
-    PhoneBooks::of_process().is_ok_and(|books| books.whose(Path::new(place)) == Some(Whose::System))
-}
-
 /// The GUID of an entry, which its links have too: made of the phone book's path and the entry's name, for no file keeps one (RFC
 /// 9562, version 8).
 pub(super) fn guid(place: &str, name: &EntryName) -> [u32; 4] {

@@ -1,12 +1,15 @@
 //! Which links there are and how far each has come: RasEnumConnections, RasGetConnectStatus, RasGetSubEntryHandle.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use cleardown_core::link::RasState;
 use cleardown_core::view::{Connection, Status};
 use cleardown_core::{Code, ErrorKind};
+use cleardown_profile::{PhoneBooks, Whose};
+use serde::Deserialize;
 
-use super::book::{guid, is_everybodys};
+use super::book::guid;
 use super::types::{RasConn, RasConnStatus};
 use super::{instance, list};
 use crate::Failure;
@@ -19,6 +22,23 @@ const OWNER_KNOWN: u32 = 4;
 const OWNER_MATCH: u32 = 8;
 const RECONNECTING: u32 = 2;
 
+/// What RASCONN shows of a [`Connection`].
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+    status: Status,
+    owner: String,
+    link: Option<Link>,
+}
+
+#[derive(Deserialize)]
+struct Link {
+    handle: u64,
+    device: String,
+    device_type: String,
+    phonebook: Option<String>,
+}
+
 /// RasEnumConnections: the links that are connected.
 ///
 /// # Errors
@@ -27,30 +47,29 @@ pub fn enumerate<C: Unit>(buffer: Ptr<RasConn<C>>, bytes: Ptr<u32>, count: Ptr<u
     if bytes.is_null() || count.is_null() {
         return Err(Code::INVALID_PARAMETER.into());
     }
-    let mut links = instance::links()?;
-    links.retain(is_connected);
-    let me = crate::user::name();
-    list::fill(&links, buffer, bytes, count, |link| conn(link, &me))
+    let mut links: Vec<Listed> = instance::query(async |client| client.list_of().await)?;
+    // A link is listed once it is connected, and until its end begins.
+    links.retain(|listed| {
+        listed.link.is_some() && matches!(listed.status, Status::Connected | Status::Reconnecting)
+    });
+    let (me, books) = (crate::user::name(), PhoneBooks::of_process().ok());
+    list::fill(&links, buffer, bytes, count, |listed| conn(listed, &me, books.as_ref()))
 }
 
-/// A link is listed once it is connected, and until its end begins.
-fn is_connected(connection: &Connection) -> bool {
-    matches!(connection.status, Status::Connected | Status::Reconnecting)
-}
-
-fn conn<C: Unit>(connection: &Connection, me: &str) -> RasConn<C> {
+fn conn<C: Unit>(listed: &Listed, me: &str, books: Option<&PhoneBooks>) -> RasConn<C> {
     let mut conn = RasConn::zeroed();
-    conn.entry = field(&connection.name);
+    conn.entry = field(&listed.name);
     conn.sub_entry = 1;
-    conn.flags = OWNER_KNOWN | if connection.owner == me { OWNER_MATCH } else { 0 };
-    if let Some(link) = &connection.link {
+    conn.flags = OWNER_KNOWN | if listed.owner == me { OWNER_MATCH } else { 0 };
+    if let Some(link) = &listed.link {
         conn.handle = usize::try_from(link.handle).unwrap_or_default();
         conn.device_type = field(device_type(&link.device_type));
         conn.device_name = field(&link.device);
-        if let (Some(book), Ok(name)) = (&link.phonebook, connection.name.parse()) {
+        if let (Some(book), Ok(name)) = (&link.phonebook, listed.name.parse()) {
             conn.phonebook = field(book);
             conn.guid = guid(book, &name);
-            conn.flags |= if is_everybodys(book) { ALL_USERS } else { 0 };
+            let everybodys = books.and_then(|books| books.whose(Path::new(book))) == Some(Whose::System);
+            conn.flags |= if everybodys { ALL_USERS } else { 0 };
         }
         // A name for this link that no other link ever has.
         conn.correlation = [(link.handle & 0xffff_ffff) as u32, (link.handle >> 32) as u32, 0, 0x00c1_ea4d];
