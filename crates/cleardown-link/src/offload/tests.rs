@@ -1,7 +1,8 @@
-use std::io::IoSlice;
+mod through;
 
 use proptest::prelude::*;
 
+use self::through::{join, packets, split_all, through};
 use super::*;
 
 /// A TCP segment as a sender makes it.
@@ -78,24 +79,6 @@ fn stream(ipv6: bool, size: usize, length: usize) -> Vec<Segment> {
         data: data.to_vec(),
     };
     data.chunks(size).enumerate().map(segment).collect()
-}
-
-/// What the kernel is given for these datagrams.
-fn join(datagrams: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let mut written = Vec::new();
-    let mut write =
-        |parts: &[IoSlice<'_>]| written.push(parts.iter().flat_map(|part| part.to_vec()).collect());
-    let mut joiner = Joiner::default();
-    datagrams.iter().for_each(|datagram| joiner.push(datagram, &mut write));
-    joiner.flush(&mut write);
-    written
-}
-
-/// What is sent of packets that came from the kernel.
-fn split_all(mut packets: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let mut datagrams = Vec::new();
-    packets.iter_mut().for_each(|packet| split(packet, |head, data| datagrams.push([head, data].concat())));
-    datagrams
 }
 
 #[test]
@@ -185,15 +168,6 @@ fn any_packet() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// What is taken apart is joined and taken apart again without a loss.
-fn through(packets: Vec<Vec<u8>>) {
-    let datagrams = split_all(packets);
-    let once = split_all(join(&datagrams));
-    // What is joined gets ids and checksums that mean the same.
-    assert!(once.iter().map(Vec::len).eq(datagrams.iter().map(Vec::len)));
-    assert_eq!(split_all(join(&once)), once);
-}
-
 /// What fuzzing has found worth keeping, again in every run: packets, each with its length before it.
 #[test]
 fn the_corpus_is_read() {
@@ -201,14 +175,6 @@ fn the_corpus_is_read() {
     let inputs: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(!inputs.is_empty());
     for path in inputs {
-        let input = std::fs::read(&path).unwrap();
-        let (mut packets, mut rest) = (Vec::new(), &input[..]);
-        while let [high, low, more @ ..] = rest {
-            let length = usize::from(u16::from_be_bytes([*high, *low]));
-            let (packet, next) = more.split_at(more.len().min(length));
-            packets.push(packet.to_vec());
-            rest = next;
-        }
-        through(packets);
+        through(packets(&std::fs::read(path).unwrap()));
     }
 }
