@@ -59,8 +59,8 @@ fn options<T: Serialize>(request: &T) -> Result<Dict<'static, 'static>> {
     }
 }
 
-/// The call of a method with arguments; none when there is no such method.
-pub(crate) fn decode(member: &str, args: Vec<Value>, secret: Option<Secret>) -> Option<Result<Call>> {
+/// The call of a method with arguments, without its secret; none when there is no such method.
+pub(crate) fn decode(member: &str, args: Vec<Value>) -> Option<Result<Call>> {
     let mut args = args.into_iter();
     let mut next = || args.next();
     Some(match member {
@@ -74,11 +74,11 @@ pub(crate) fn decode(member: &str, args: Vec<Value>, secret: Option<Secret>) -> 
         "Holders" => text(next()).map(Call::Holders),
         "Map" => {
             let request = needed(next()).map(simple_request).and_then(value::from_json);
-            request.map(|request| Call::Map(request, secret))
+            request.map(|request| Call::Map(request, None))
         }
         "Dial" => {
             let request = needed(next()).map(simple_entry).and_then(value::from_json);
-            request.map(|request| Call::Dial(request, secret))
+            request.map(|request| Call::Dial(request, None))
         }
         "HangUp" => {
             let handle = needed(next());
@@ -92,7 +92,7 @@ pub(crate) fn decode(member: &str, args: Vec<Value>, secret: Option<Secret>) -> 
         "Forget" => text(next()).map(Call::Forget),
         "Restore" => next().map_or(Ok(Vec::new()), value::from_json).map(Call::Restore),
         "KeepRestoring" => Ok(Call::KeepRestoring),
-        "Shares" => needed(next()).and_then(value::from_json).map(|request| Call::Shares(request, secret)),
+        "Shares" => needed(next()).and_then(value::from_json).map(|request| Call::Shares(request, None)),
         "Version" => Ok(Call::Version),
         "Quit" => Ok(Call::Quit),
         _ => return None,
@@ -143,7 +143,7 @@ mod tests {
     fn round_trip(call: Call) -> Call {
         let (member, args) = encode(&call).unwrap();
         let args = args.iter().map(|a| value::to_value(a).unwrap()).collect();
-        decode(member, args, None).unwrap().unwrap()
+        decode(member, args).unwrap().unwrap()
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn a_request_written_by_hand_is_understood() {
         let request = json!({"name": "*", "remote": "//fs1/x"});
-        match decode("Map", vec![request], None).unwrap().unwrap() {
+        match decode("Map", vec![request]).unwrap().unwrap() {
             Call::Map(request, None) => {
                 assert_eq!((request.name, request.timeout_ms), (Name::FirstFree, 10_000));
             }
@@ -208,7 +208,7 @@ mod tests {
             Call::Dial(request, None) => assert_eq!(request, dial),
             other => panic!("{other:?}"),
         }
-        match decode("Dial", vec![json!({"entry": "Office", "user": "eve", "timeout_ms": 5})], None) {
+        match decode("Dial", vec![json!({"entry": "Office", "user": "eve", "timeout_ms": 5})]) {
             Some(Ok(Call::Dial(request, None))) => assert_eq!(request, dial),
             other => panic!("{other:?}"),
         }
@@ -220,8 +220,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        assert!(decode("Dance", Vec::new(), None).is_none());
-        assert!(decode("Map", vec![json!({"name": 3})], None).unwrap().is_err());
-        assert!(decode("Status", Vec::new(), None).unwrap().is_err());
+        assert!(decode("Dance", Vec::new()).is_none());
+        assert!(decode("Map", vec![json!({"name": 3})]).unwrap().is_err());
+        assert!(decode("Status", Vec::new()).unwrap().is_err());
     }
 }

@@ -10,7 +10,7 @@ use zbus::{Dict, Message, ObjectPath, Structure, Variant};
 
 use crate::names::{CONNECTION, CONNECTIONS_PATH, MANAGER, MANAGER_PATH, connection_path};
 use crate::service::{Call, Change, Service};
-use crate::{Secret, call, describe, error, value};
+use crate::{call, describe, error, value};
 
 /// The values of a reply, or why there are none.
 pub(crate) type Reply = std::result::Result<Vec<Variant<'static>>, Fault>;
@@ -112,11 +112,7 @@ impl Request {
     pub(crate) fn take_call(&mut self, service: &dyn Service) -> Option<std::result::Result<Call, Fault>> {
         let any = self.interface.is_empty();
         if self.path == MANAGER_PATH && (any || self.interface == MANAGER) {
-            let secret = match self.secret.take().map(Secret::read_from).transpose() {
-                Ok(secret) => secret,
-                Err(error) => return Some(Err(error.into())),
-            };
-            return call::decode(&self.member, std::mem::take(&mut self.args), secret)
+            return call::decode(&self.member, std::mem::take(&mut self.args))
                 .map(|c| c.map_err(Fault::from));
         }
         if self.member == "End" && (any || self.interface == CONNECTION) {
@@ -126,7 +122,7 @@ impl Request {
             if let Some(map) = options.as_object_mut() {
                 map.insert("which".into(), serde_json::json!({"names": [view.name]}));
             }
-            return call::decode("End", vec![options], None).map(|c| c.map_err(Fault::from));
+            return call::decode("End", vec![options]).map(|c| c.map_err(Fault::from));
         }
         None
     }

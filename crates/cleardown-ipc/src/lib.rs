@@ -16,11 +16,13 @@ pub mod location;
 pub mod logind;
 pub mod names;
 pub mod peer;
+mod places;
 mod read;
 pub mod secret;
 pub mod server;
 pub mod service;
 mod shim;
+mod socket;
 pub mod value;
 mod write;
 

@@ -39,7 +39,7 @@ impl Peer {
             let server =
                 rustix::net::sockopt::socket_peercred(stream.as_fd()).map_err(|e| during().because(e))?;
             let uid = server.uid.as_raw();
-            if uid != location.uid && uid != 0 {
+            if !is_theirs(uid, location.uid, rustix::process::geteuid().as_raw()) {
                 return Err(during().because(format!("user {uid} listens there, not user {}", location.uid)));
             }
             let stream = stream.into_std().map_err(|e| during().because(e))?;
@@ -135,6 +135,25 @@ impl Peer {
     }
 }
 
+/// Whether the daemon that `listener` runs may be talked to as that of `owner`. In our own run-time directory it may be
+/// root's; in another user's it may not, for that user could have put a link to root's socket there, and what we ask of
+/// their connections would be done to root's.
+fn is_theirs(listener: u32, owner: u32, me: u32) -> bool {
+    listener == owner || (listener == 0 && owner == me)
+}
+
 fn is_progress(message: &Message) -> bool {
     message.header().member().is_some_and(|member| member.as_str() == "Progress")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_users_socket_does_not_lead_to_roots_daemon() {
+        assert!(is_theirs(1000, 1000, 0) && is_theirs(1000, 1000, 1000) && is_theirs(0, 0, 1000));
+        assert!(is_theirs(0, 1000, 1000), "root's, in our own run-time directory");
+        assert!(!is_theirs(0, 1000, 0) && !is_theirs(1001, 1000, 0) && !is_theirs(1000, 0, 1000));
+    }
 }

@@ -1,7 +1,7 @@
 //! The service side: listens on the private socket, and serves the same objects on a bus when there is one.
 
 use std::num::NonZeroUsize;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,26 +18,32 @@ use zbus::{Connection, Guid, Message, MessageStream, OwnedGuid};
 
 use crate::dispatch::{self, Fault, Request};
 use crate::names::{BUS_NAME, MANAGER, MANAGER_PATH};
+use crate::places::Places;
 use crate::service::{Call, Caller, Change, ProgressSink, Service};
 use crate::shim::Session;
-use crate::value;
+use crate::socket::ClientSocket;
+pub use crate::socket::LONGEST;
+use crate::{Secret, value};
 
-/// Clients at a time; more of them wait.
-const MOST_CLIENTS: usize = 256;
 /// Calls of one client at a time; its further ones wait in the socket.
 const MOST_CALLS: usize = 32;
+/// The same in bytes: what is waited for keeps its request.
+const MOST_BYTES: usize = LONGEST;
+/// What a request costs beyond its length if it has a descriptor beside it: those are few.
+const DESCRIPTOR: usize = MOST_BYTES / 8;
+/// Secrets that are read at a time, by whoever: reading one may block for as long as the client likes.
+static READERS: Semaphore = Semaphore::const_new(16);
 /// A client that takes longer to read or to introduce itself is cut off.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves the private socket for as long as the future lives. `clients` follows the number of clients.
 pub async fn listen(listener: UnixListener, service: Arc<dyn Service>, clients: watch::Sender<usize>) {
-    let room = Arc::new(Semaphore::new(MOST_CLIENTS));
+    let places = Places::new(rustix::process::geteuid().as_raw());
     let guid: OwnedGuid = Guid::generate().into();
     let number = AtomicU64::new(1);
     let mut tasks = tokio::task::JoinSet::new();
     loop {
         while tasks.try_join_next().is_some() {}
-        let Ok(place) = room.clone().acquire_owned().await else { return };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -48,6 +54,10 @@ pub async fn listen(listener: UnixListener, service: Arc<dyn Service>, clients: 
             }
         };
         let Some(caller) = caller_of(&stream) else { continue };
+        let Some(place) = places.take(caller.uid).await else {
+            tracing::debug!(caller.uid, "a user has too many connections here");
+            continue;
+        };
         let session = Session::new(number.fetch_add(1, Ordering::Relaxed), caller);
         let (service, guid, count) = (service.clone(), guid.clone(), Count::new(clients.clone()));
         tasks.spawn(async move {
@@ -88,10 +98,11 @@ async fn serve_client(
     caller: Caller,
 ) -> zbus::Result<()> {
     let id = guid.as_str().to_owned();
-    let builder = Builder::unix_stream(stream.into_std()?)
+    let builder = Builder::socket(ClientSocket(stream))
         .server(guid)
+        .user_id(caller.uid)
         .p2p()
-        .max_queued(NonZeroUsize::MIN.saturating_add(15));
+        .max_queued(NonZeroUsize::MIN);
     let messages = within(builder.build_message_stream()).await?;
     Conversation { service, peer: Some(Peer { session, caller, id }) }.run(messages).await
 }
@@ -131,17 +142,19 @@ impl Conversation {
     async fn run(mut self, mut messages: MessageStream) -> zbus::Result<()> {
         let connection = Connection::from(&messages);
         let mut changes = self.service.changes();
-        let mut calls = FuturesUnordered::new();
+        let (mut calls, mut bytes) = (FuturesUnordered::new(), 0);
         loop {
             tokio::select! {
-                message = messages.next(), if calls.len() < MOST_CALLS => {
+                message = messages.next(), if calls.len() < MOST_CALLS && bytes < MOST_BYTES => {
                     let Some(message) = message else { return Ok(()) };
                     let message = message?;
+                    let cost = message.data().len() + message.data().fds().len() * DESCRIPTOR;
                     if let Some(work) = self.receive(&connection, message).await? {
-                        calls.push(work);
+                        bytes += cost;
+                        calls.push(async move { work.await.map(|()| cost) });
                     }
                 }
-                Some(done) = calls.next(), if !calls.is_empty() => done?,
+                Some(done) = calls.next(), if !calls.is_empty() => bytes -= done?,
                 change = changes.recv(), if self.listens() => self.tell(&connection, change).await?,
             }
         }
@@ -182,23 +195,8 @@ impl Conversation {
             Some(Ok(request)) => request,
             Some(Err(fault)) => return send_reply(connection, &message, Err(fault)).await.map(|()| None),
         };
-        if request.secret.is_some() {
-            // Reading a secret may block for a moment.
-            let service = self.service.clone();
-            let taken =
-                tokio::task::spawn_blocking(move || request.take_call(&*service).map(|c| (c, request)));
-            return match taken.await {
-                Ok(Some((Ok(call), _))) => self.work(connection, message, call).await.map(Some),
-                Ok(Some((Err(fault), _))) => {
-                    send_reply(connection, &message, Err(fault)).await.map(|()| None)
-                }
-                _ => send_reply(connection, &message, Err(Fault::bus("Failed", "no such method")))
-                    .await
-                    .map(|()| None),
-            };
-        }
         match request.take_call(&*self.service) {
-            Some(Ok(call)) => return self.work(connection, message, call).await.map(Some),
+            Some(Ok(call)) => return self.work(connection, message, call, request.secret).await,
             Some(Err(fault)) => return send_reply(connection, &message, Err(fault)).await.map(|()| None),
             None => {}
         }
@@ -216,13 +214,23 @@ impl Conversation {
         connection: &Connection,
         message: Message,
         call: Call,
-    ) -> zbus::Result<impl Future<Output = zbus::Result<()>> + use<>> {
+        secret: Option<OwnedFd>,
+    ) -> zbus::Result<Option<impl Future<Output = zbus::Result<()>> + use<>>> {
         let caller = match &self.peer {
-            Some(peer) => peer.caller,
-            None => caller_on_bus(connection, &message).await?,
+            Some(peer) => Ok(peer.caller),
+            None => caller_on_bus(connection, &message).await,
+        };
+        // One who has left the bus already is no reason to leave it too.
+        let Ok(caller) = caller else {
+            let fault = Fault::bus("AccessDenied", "the bus does not say who you are");
+            return send_reply(connection, &message, Err(fault)).await.map(|()| None);
         };
         let (connection, service) = (connection.clone(), self.service.clone());
-        Ok(async move {
+        Ok(Some(async move {
+            let call = match admit(&*service, caller, call, secret).await {
+                Ok(call) => call,
+                Err(error) => return send_reply(&connection, &message, Err(error.into())).await,
+            };
             let (sink, mut reports) = ProgressSink::new();
             let mut answer = service.call(caller, call, sink);
             let answer = loop {
@@ -244,8 +252,28 @@ impl Conversation {
                 Ok(_) => Ok(()),
                 Err(error) => send_reply(&connection, &message, Err(error.into())).await,
             }
-        })
+        }))
     }
+}
+
+/// The call with its secret, if the caller may make it at all.
+async fn admit(
+    service: &dyn Service,
+    caller: Caller,
+    mut call: Call,
+    secret: Option<OwnedFd>,
+) -> cleardown_core::Result<Call> {
+    service.may(caller, &call)?;
+    if let (Some(fd), Some(place)) = (secret, call.secret()) {
+        let busy = || Error::from(ErrorKind::Daemon("too many passwords are being read".into()));
+        let reader = timeout(PATIENCE, READERS.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())?;
+        let reading = tokio::task::spawn_blocking(move || {
+            let _until_read = reader;
+            Secret::read_from(fd)
+        });
+        *place = Some(timeout(PATIENCE, reading).await.map_err(|_| busy())?.map_err(|_| busy())??);
+    }
+    Ok(call)
 }
 
 async fn caller_on_bus(connection: &Connection, message: &Message) -> zbus::Result<Caller> {

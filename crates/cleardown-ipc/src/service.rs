@@ -60,6 +60,16 @@ pub enum Call {
     Quit,
 }
 
+impl Call {
+    /// Where its secret belongs, if it takes one.
+    pub(crate) fn secret(&mut self) -> Option<&mut Option<Secret>> {
+        match self {
+            Call::Map(_, secret) | Call::Dial(_, secret) | Call::Shares(_, secret) => Some(secret),
+            _ => None,
+        }
+    }
+}
+
 /// A change of the list.
 #[derive(Clone, Debug)]
 pub enum Change {
@@ -103,6 +113,13 @@ impl ProgressSink {
 
 /// The daemon, as the D-Bus interface sees it.
 pub trait Service: Send + Sync + 'static {
+    /// Whether `caller` may make this call. Asked before anything that the caller sent is waited for; [`Service::call`] does
+    /// not rely on it.
+    ///
+    /// # Errors
+    /// `NotPermitted`.
+    fn may(&self, caller: Caller, call: &Call) -> Result<()>;
+
     /// Answers a call. The future is dropped when the caller goes away.
     fn call(
         self: Arc<Self>,

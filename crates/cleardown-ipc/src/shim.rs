@@ -11,6 +11,8 @@ use crate::service::Caller;
 
 /// A client may have this many match rules.
 const MOST_RULES: usize = 256;
+/// The longest of them, in bytes, as on a bus (`DBUS_MAXIMUM_MATCH_RULE_LENGTH`).
+const LONGEST_RULE: usize = 1024;
 
 /// What the shim remembers of one client.
 #[derive(Debug)]
@@ -79,8 +81,8 @@ impl Session {
     }
 
     fn add_rule(&mut self, text: &str) -> Result<(), Fault> {
-        if self.rules.len() >= MOST_RULES {
-            return Err(Fault::bus("LimitsExceeded", "too many match rules"));
+        if self.rules.len() >= MOST_RULES || text.len() > LONGEST_RULE {
+            return Err(Fault::bus("LimitsExceeded", "too many match rules, or one that is too long"));
         }
         // There is one sender on this socket, and its messages do not name it.
         let parts = text.split(',').filter(|part| !part.trim_start().starts_with("sender="));
