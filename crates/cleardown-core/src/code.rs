@@ -33,6 +33,8 @@ codes! {
     UNEXP_NET_ERR = 59;
     /// The server ended the session or the share.
     NETNAME_DELETED = 64;
+    /// What is there is not of the kind that was asked for: a pipe's share has no folders.
+    BAD_DEV_TYPE = 66;
     /// The server has no such share or folder.
     BAD_NET_NAME = 67;
     /// The local name is connected already.

@@ -68,6 +68,8 @@ pub enum ErrorKind {
     AccessDenied(String),
     /// The server has no such share or folder.
     NoSuchShare(String),
+    /// The share has no folders: it is one of pipes or of a printer.
+    NoFolders(String),
     /// The server speaks none of our dialects, or demands what we lack.
     Protocol { server: String, why: String },
     /// The server's host key is not in known_hosts.
@@ -137,6 +139,14 @@ impl Error {
         self
     }
 
+    /// In one line: what happened, and why.
+    pub fn line(&self) -> String {
+        match self.causes.first() {
+            Some(why) => format!("{self}: {why}"),
+            None => self.to_string(),
+        }
+    }
+
     /// The WNet or RAS number.
     pub fn code(&self) -> Code {
         self.kind.code()
@@ -200,6 +210,7 @@ impl ErrorKind {
             Kerberos { .. } => Code::NO_SUCH_LOGON_SESSION,
             AccessDenied(_) | NotPermitted(_) => Code::ACCESS_DENIED,
             NoSuchShare(_) => Code::BAD_NET_NAME,
+            NoFolders(_) => Code::BAD_DEV_TYPE,
             Protocol { .. } | HostKeyUnknown { .. } | HostKeyChanged { .. } => Code::EXTENDED_ERROR,
             ServerGone(_) => Code::UNEXP_NET_ERR,
             Busy { holders, .. } if holders.iter().any(|h| h.kind.is_open_file()) => Code::OPEN_FILES,
@@ -268,6 +279,7 @@ impl ErrorKind {
             Kerberos { .. } => "kinit gets a ticket and klist shows what there is; a password is asked for with --user and --password-file".into(),
             AccessDenied(_) => "ask the server's administrator for access, or connect as another user (--user)".into(),
             NoSuchShare(_) => "check the share's spelling; shares may be hidden from users without access".into(),
+            NoFolders(_) => "log on there without a local name: cleardown map - //server/share".into(),
             HostKeyUnknown { .. } => "compare the fingerprint with the server's administrator, then run ssh-keyscan or answer the question on a terminal".into(),
             HostKeyChanged { host, .. } => format!("if the server was reinstalled, remove the old key (ssh-keygen -R {host})"),
             ServerGone(_) => "the drive reconnects by itself once the server answers".into(),
@@ -317,6 +329,7 @@ impl fmt::Display for ErrorKind {
             Kerberos { server, why } => write!(f, "{server} cannot be logged on to with Kerberos: {why}"),
             AccessDenied(what) => write!(f, "access to {what} was denied"),
             NoSuchShare(what) => write!(f, "{what} does not exist on the server"),
+            NoFolders(what) => write!(f, "{what} has no folders: it is for pipes or a printer"),
             Protocol { server, why } => write!(f, "no common ground with {server}: {why}"),
             HostKeyUnknown { host, algorithm, fingerprint } => {
                 write!(f, "the host key of {host} is not known ({algorithm} {fingerprint})")

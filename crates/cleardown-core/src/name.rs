@@ -195,7 +195,16 @@ impl TryFrom<String> for Remote {
 impl FromStr for Remote {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
-        parse_remote(text).ok_or_else(|| ErrorKind::BadRemoteName(text.to_owned()).into())
+        parse_remote(text).ok_or_else(|| ErrorKind::BadRemoteName(without_password(text)).into())
+    }
+}
+
+/// `smb://eve:...@fs1/x`: what somebody wrote as a password is not to be shown or logged again.
+fn without_password(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    match rest.rsplit_once('@').and_then(|(login, host)| Some((login.split_once(':')?.0, host))) {
+        Some((user, host)) => format!("{scheme}://{user}:...@{host}"),
+        None => text.to_owned(),
     }
 }
 
@@ -337,7 +346,13 @@ mod tests {
 
     #[test]
     fn a_password_in_a_url_is_refused() {
-        assert!("smb://eve:secret@fs1/x".parse::<Remote>().is_err());
+        for (name, shown) in [
+            ("smb://eve:secret@fs1/x", "smb://eve:...@fs1/x"),
+            ("sftp://eve:s:e/c@re@t@fs1", "sftp://eve:...@fs1"),
+        ] {
+            let error = name.parse::<Remote>().unwrap_err();
+            assert_eq!(error.kind, ErrorKind::BadRemoteName(shown.into()));
+        }
     }
 
     #[test]

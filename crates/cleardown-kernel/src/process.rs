@@ -103,6 +103,18 @@ impl Process {
         self.identity
     }
 
+    /// The user that it runs as (proc_pid_status(5)).
+    ///
+    /// # Errors
+    /// `NotFound` when it has ended.
+    pub fn user(&self) -> io::Result<u32> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.identity.pid))?;
+        let users = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+        let effective = users.and_then(|users| users.split_whitespace().nth(1)?.parse().ok());
+        // Only now: until here the id was its own.
+        effective.filter(|_| !self.has_ended()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     /// Whether it has ended (a zombie has).
     pub fn has_ended(&self) -> bool {
         self.wait(Duration::ZERO).unwrap_or(true)
@@ -198,6 +210,17 @@ mod tests {
         assert!(Process::open(Identity { started: own.started + 1, ..own }).unwrap().is_none());
     }
 
+    #[test]
+    fn a_process_has_a_user() {
+        use std::os::unix::process::CommandExt;
+        let mut child = Command::new("sleep").arg("60").uid(65534).spawn().unwrap();
+        let process = Process::of(child.id()).unwrap();
+        let user = process.user();
+        process.signal(Signal::KILL).unwrap();
+        child.wait().unwrap();
+        assert_eq!(user.unwrap(), 65534);
+    }
+
     #[tokio::test]
     async fn the_end_of_a_process_is_noticed() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
@@ -206,6 +229,7 @@ mod tests {
         process.signal(Signal::KILL).unwrap();
         process.ended().await.unwrap();
         assert!(process.has_ended());
+        assert!(process.user().is_err());
         child.wait().unwrap();
         assert!(Process::open(process.identity()).unwrap().is_none());
     }

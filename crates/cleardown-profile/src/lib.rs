@@ -6,6 +6,7 @@
 mod drives;
 mod files;
 pub mod import;
+mod net_use;
 mod phonebook;
 mod place;
 pub mod secrets;
@@ -14,7 +15,8 @@ mod stem;
 mod store;
 
 pub use drives::{Drive, Drives};
+pub use net_use::NetUse;
 pub use phonebook::{Found, PhoneBook, PhoneBooks, Whose};
 pub use place::config_dir;
 pub use secrets::{Owner, Secrets};
-pub use store::Loaded;
+pub use store::{Damaged, Loaded};

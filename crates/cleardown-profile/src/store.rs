@@ -36,8 +36,17 @@ pub(crate) trait Kept: Serialize + DeserializeOwned {
 pub struct Loaded<T> {
     /// In the order of their files' names.
     pub entries: Vec<T>,
-    /// Each names a file, and the line and column where it is wrong.
-    pub damaged: Vec<Error>,
+    /// In the same order.
+    pub damaged: Vec<Damaged>,
+}
+
+/// A file that could not be read.
+#[derive(Debug)]
+pub struct Damaged {
+    /// The file's name without its suffix, which is all that is known of what is in it.
+    pub stem: String,
+    /// It names the file, and the line and column where it is wrong.
+    pub error: Error,
 }
 
 /// The files of one kind in one profile.
@@ -70,7 +79,7 @@ impl<T: Kept> Store<T> {
             match self.get(&stem) {
                 Ok(Some(entry)) => loaded.entries.push(entry),
                 Ok(None) => {}
-                Err(error) => loaded.damaged.push(error),
+                Err(error) => loaded.damaged.push(Damaged { stem, error }),
             }
         }
         Ok(loaded)

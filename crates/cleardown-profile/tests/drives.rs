@@ -96,8 +96,11 @@ fn a_damaged_file_is_named_with_line_and_column_and_the_others_load() {
 
     let loaded = drives.load().unwrap();
     assert_eq!(loaded.entries, [drive("a:", "//fs1/a")]);
-    let shown: Vec<String> =
-        loaded.damaged.iter().map(|e| e.to_string().replace(&format!("{}/", folder.display()), "")).collect();
+    let shown: Vec<String> = loaded
+        .damaged
+        .iter()
+        .map(|d| d.error.to_string().replace(&format!("{}/", folder.display()), ""))
+        .collect();
     insta::assert_snapshot!(shown.join("\n"), @r#"
     the profile is damaged at b.toml:3:13: string values must be quoted, expected literal string
     the profile is damaged at c.toml:2:10: "nowhere" is not a remote name
@@ -105,7 +108,7 @@ fn a_damaged_file_is_named_with_line_and_column_and_the_others_load() {
     the profile is damaged at f.toml:1:9: the text is not UTF-8
     the profile is damaged at g.toml:1:1: missing field `remote`
     "#);
-    assert!(loaded.damaged.iter().all(|e| e.code().0 == 1206));
+    assert!(loaded.damaged.iter().all(|d| d.error.code().0 == 1206));
 }
 
 #[test]

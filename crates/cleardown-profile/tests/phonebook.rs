@@ -172,8 +172,11 @@ fn a_damaged_file_is_named_with_line_and_column_and_the_others_load() {
 
     let loaded = book.load().unwrap();
     assert_eq!(loaded.entries, [entry("good", modem("1"))]);
-    let shown: Vec<String> =
-        loaded.damaged.iter().map(|e| e.to_string().replace(&format!("{}/", folder.display()), "")).collect();
+    let shown: Vec<String> = loaded
+        .damaged
+        .iter()
+        .map(|d| d.error.to_string().replace(&format!("{}/", folder.display()), ""))
+        .collect();
     insta::assert_snapshot!(shown.join("\n"), @r#"
     the profile is damaged at a.toml:6:7: invalid type: string "big", expected u16
     the profile is damaged at b.toml:3:8: unknown variant `carrier pigeon`, expected one of `modem`, `serial`, `command`, `tcp`, `unix`, `wireguard`

@@ -68,7 +68,7 @@ pub(super) fn uses(
     let (mut uses, mut complete) = (Vec::new(), true);
     let mut add = |link: Link, kind| {
         if let Some(target) = scope.target(link.mount) {
-            uses.push((target, Use::new(&link.path, kind)));
+            uses.push((target, Use::new(&scope.shown(target, Some(link.mount), &link.path), kind)));
         }
     };
     let view = scope.view(place);
@@ -162,5 +162,5 @@ fn mapping(line: &[u8], scope: &Scope<'_>) -> Option<(usize, PathBuf)> {
     let hex = |text| u32::from_str_radix(text, 16).ok();
     let target = scope.target_of_dev(Dev { major: hex(major)?, minor: hex(minor)? })?;
     let path = fields.nth(1)?.trim_ascii_start();
-    Some((target, std::ffi::OsStr::from_bytes(path).into()))
+    Some((target, scope.shown(target, None, std::ffi::OsStr::from_bytes(path).as_ref())))
 }

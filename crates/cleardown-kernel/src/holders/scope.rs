@@ -23,8 +23,8 @@ pub(super) struct Scope<'a> {
     by_name: HashMap<(PathBuf, PathBuf), Place>,
     /// Mounts of our file systems other than the targets themselves, with a process that sees them.
     others: Vec<(usize, Mount, u32)>,
-    /// A target is in no mount table any more: paths say nothing about it.
-    detached: bool,
+    /// Which targets are in our mount table no more.
+    gone: Vec<bool>,
     /// Where our table has file systems that might ask a server when a path on them is opened.
     remote: Arc<[PathBuf]>,
 }
@@ -32,6 +32,7 @@ pub(super) struct Scope<'a> {
 /// The targets as processes in one namespace with one root see them.
 pub(super) struct View {
     points: HashSet<PathBuf>,
+    /// A target is in no mount table any more: paths say nothing about it.
     detached: bool,
     remote: Arc<[PathBuf]>,
 }
@@ -66,7 +67,7 @@ impl<'a> Scope<'a> {
         for (i, target) in targets.iter().enumerate() {
             devs.entry(target.dev).or_insert(i);
         }
-        let detached = targets.iter().any(|target| target.find_in(table).is_none());
+        let gone = targets.iter().map(|target| target.find_in(table).is_none()).collect();
         let asks = |m: &&Mount| ["nfs", "9p", "overlay", "fuse"].iter().any(|t| m.fstype.starts_with(t));
         let remote =
             table.iter().filter(asks).map(|m| m.at.clone()).filter(|at| at != Path::new("/")).collect();
@@ -79,7 +80,7 @@ impl<'a> Scope<'a> {
             places: Vec::new(),
             by_name: HashMap::new(),
             others: Vec::new(),
-            detached,
+            gone,
             remote,
         };
         scope.add_view(table, Path::new("/"), 0);
@@ -120,7 +121,7 @@ impl<'a> Scope<'a> {
                 self.others.push((target, mount.clone(), pid));
             }
         }
-        let (detached, remote) = (self.detached, self.remote.clone());
+        let (detached, remote) = (self.gone.contains(&true), self.remote.clone());
         self.places.push(Arc::new(View { points, detached, remote }));
         self.places.len() - 1
     }
@@ -143,6 +144,17 @@ impl<'a> Scope<'a> {
     /// Which target a device number belongs to.
     pub(super) fn target_of_dev(&self, dev: Dev) -> Option<usize> {
         self.devs.get(&dev).copied()
+    }
+
+    /// What a holder of a target is shown to hold. Of a mount that is in no table any more the kernel tells paths from
+    /// the mount's root: then from where it was. Of a use without a mount's id that is known while there is no copy.
+    pub(super) fn shown(&self, target: usize, mount: Option<u64>, path: &Path) -> PathBuf {
+        let own = |id| id == self.targets[target].id;
+        let is_own = mount.map_or_else(|| !self.others.iter().any(|(t, ..)| *t == target), own);
+        match self.gone[target] && is_own {
+            true => self.targets[target].at.components().chain(path.components().skip(1)).collect(),
+            false => path.to_owned(),
+        }
     }
 
     /// What a process with this place sees.

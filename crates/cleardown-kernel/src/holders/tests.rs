@@ -146,8 +146,9 @@ fn who_lingers_on_a_detached_mount() {
     let line = tmpfs.line();
     crate::mount::detach(&line, std::time::Duration::from_secs(20)).unwrap();
     let found = holders(&[line], &[], Files::MayBeOpen).remove(0).holders;
-    let kinds: Vec<_> = found.iter().filter(|h| h.pid == helper.pid()).map(|h| h.kind).collect();
-    assert_eq!(kinds, [HolderKind::File, HolderKind::WorkingDirectory], "{found:?}");
+    let held = found.iter().filter(|h| h.pid == helper.pid()).map(|h| (h.kind, PathBuf::from(&h.path)));
+    let expected = [(HolderKind::File, tmpfs.at().join("a")), (HolderKind::WorkingDirectory, tmpfs.at())];
+    assert_eq!(held.collect::<Vec<_>>(), expected, "where they were");
 }
 
 #[test]
