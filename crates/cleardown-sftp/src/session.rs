@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use cleardown_core::error::{Error, ErrorKind};
-use cleardown_share::{Event, ShareError, SharePath, ShareResult};
+use cleardown_share::{Event, Pace, ShareError, SharePath, ShareResult};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::{timeout, timeout_at};
@@ -18,12 +18,8 @@ use crate::link::{Answer, Failure, Link};
 const EVENTS: usize = 64;
 /// Reads and writes in flight together: 16 MiB with OpenSSH's 255 KiB each.
 const BULK: usize = 64;
-/// The first and the longest pause between attempts to reconnect.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long a server may take to answer after the machine has slept.
 const AWAKE: Duration = Duration::from_secs(5);
-/// The pause after the server has refused us: more attempts would not help, and might lock the account.
-const LONG_PAUSE: Duration = Duration::from_secs(60);
 
 /// The state of the session.
 #[derive(Clone)]
@@ -198,23 +194,22 @@ impl Session {
 
     /// Tries until it works.
     async fn reconnect(&self, generation: u64) -> Arc<Link> {
-        let (mut pause, mut refusals) = (PAUSE.0, 0);
+        let mut pace = Pace::default();
         loop {
-            match timeout(self.config.timeout, Link::open(&self.config, generation)).await {
+            let wait = match timeout(self.config.timeout, Link::open(&self.config, generation)).await {
                 Ok(Ok(link)) => return link,
+                Ok(Err(error)) if is_refusal(&error) => {
+                    self.tell(Event::Disconnected(ShareError::transport(libc::EIO, error.to_string())));
+                    pace.refused()
+                }
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "reconnecting failed");
-                    // A server that dies while we log on looks like one that refuses: once may be that.
-                    refusals = if is_refusal(&error) { refusals + 1 } else { 0 };
-                    if refusals > 1 {
-                        pause = LONG_PAUSE;
-                    }
+                    pace.away()
                 }
-                Err(_) => tracing::debug!("reconnecting timed out"),
-            }
-            // Any error is an end of the pause that was waited for.
-            let _ = timeout(pause, self.hurry.notified()).await;
-            pause = (pause * 2).min(PAUSE.1);
+                Err(_) => pace.away(),
+            };
+            // Any error is an end of the wait.
+            let _ = timeout(wait, self.hurry.notified()).await;
         }
     }
 

@@ -181,7 +181,7 @@ impl SftpShare {
                 }
                 batch.push(entry);
             }
-            if !batch.is_empty() && into.send(batch).await.is_err() {
+            if into.is_closed() || (!batch.is_empty() && into.send(batch).await.is_err()) {
                 return Ok(());
             }
         }

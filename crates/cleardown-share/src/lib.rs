@@ -7,11 +7,13 @@ pub mod conformance;
 pub mod error;
 #[cfg(feature = "memory")]
 pub mod memory;
+pub mod pace;
 pub mod path;
 pub mod share;
 
 pub use attr::{Attr, DirEntry, FileKind, SetAttr, StatFs, Time};
 pub use error::{ShareError, ShareResult};
+pub use pace::Pace;
 pub use path::SharePath;
 pub use share::{
     Access, Capabilities, Disposition, Event, File, Lease, LockKind, OpenHow, Opened, RenameHow, SessionInfo,

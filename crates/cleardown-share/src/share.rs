@@ -172,7 +172,8 @@ pub enum Event {
         /// The entry, or none when the server only says "something".
         name: Option<Vec<u8>>,
     },
-    /// The connection to the server broke; requests wait or fail while the provider reconnects.
+    /// The connection to the server broke; requests wait or fail while the provider reconnects. Told again when the
+    /// server is there and does not let us in.
     Disconnected(ShareError),
     /// It is back. All leases and locks are gone unless they could be reclaimed.
     Reconnected,
@@ -280,6 +281,14 @@ pub trait File: Send + Sync + 'static {
     /// Writes all of it at the end of the file, wherever other clients have moved that meanwhile; returns the file's size
     /// then. After an error of the transport it is not known whether it was written.
     async fn append(&self, data: Bytes) -> ShareResult<u64>;
+    /// The same, but only if the file ends at `end`; otherwise `EAGAIN`, and nothing is written. So an append whose answer
+    /// was lost is not done twice by a server that has merely been slow, as far as the protocol allows.
+    async fn append_at(&self, end: u64, data: Bytes) -> ShareResult<u64> {
+        match self.stat().await?.size == end {
+            true => self.append(data).await,
+            false => Err(ShareError::server(libc::EAGAIN, "the file ends elsewhere")),
+        }
+    }
     /// Writes pieces one behind the other, as [`File::write`] does; joins them unless the protocol can do without.
     async fn write_pieces(&self, offset: u64, pieces: Vec<Bytes>) -> ShareResult<()> {
         self.write(offset, join(pieces)).await

@@ -13,11 +13,14 @@ const TURN: (u64, u64) = (1 << 63, 1);
 /// No application has this number.
 const OWNER: u64 = u64::MAX;
 
-/// See [`cleardown_share::File::append`].
-pub(crate) async fn append(file: &SmbFile, data: Bytes) -> ShareResult<u64> {
+/// See [`cleardown_share::File::append`], and `append_at` where the end is known.
+pub(crate) async fn append(file: &SmbFile, data: Bytes, ends: Option<u64>) -> ShareResult<u64> {
     lock::lock(&file.0, OWNER, TURN, LockKind::Exclusive, true).await?;
     let written = async {
         let at = file.stat().await?.size;
+        if ends.is_some_and(|end| end != at) {
+            return Err(ShareError::server(libc::EAGAIN, "the file ends elsewhere"));
+        }
         let end = at.checked_add(data.len() as u64).filter(|end| *end <= i64::MAX as u64);
         let end = end.ok_or_else(|| ShareError::server(libc::EFBIG, "beyond the largest file"))?;
         file.write(at, data).await?;

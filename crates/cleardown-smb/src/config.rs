@@ -22,6 +22,8 @@ pub struct Config {
     pub password: Option<Zeroizing<String>>,
     /// Log on with Kerberos instead of NTLM.
     pub kerberos: Option<Kerberos>,
+    /// Its folders are wanted: a share that has none (of pipes, of a printer) is refused.
+    pub folders: bool,
     /// Refuse changes here already.
     pub read_only: bool,
     /// Encrypt even if the server does not demand it; a server that cannot is refused.
@@ -44,6 +46,7 @@ impl Config {
             user: None,
             password: None,
             kerberos: None,
+            folders: true,
             read_only: false,
             encrypt: false,
             sign: false,
@@ -83,6 +86,7 @@ impl fmt::Debug for Config {
             .field("user", &self.user)
             .field("password", &self.password.as_ref().map(|_| "***"))
             .field("kerberos", &self.kerberos)
+            .field("folders", &self.folders)
             .field("read_only", &self.read_only)
             .field("encrypt", &self.encrypt)
             .field("sign", &self.sign)

@@ -94,7 +94,7 @@ impl OpenDir<'_> {
             }
             batch.push(DirEntry { name, attr });
         }
-        Ok(batch.is_empty() || into.send(batch).await.is_ok())
+        Ok(if batch.is_empty() { !into.is_closed() } else { into.send(batch).await.is_ok() })
     }
 }
 

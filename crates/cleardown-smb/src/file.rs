@@ -378,7 +378,12 @@ impl File for SmbFile {
 
     async fn append(&self, data: Bytes) -> ShareResult<u64> {
         self.0.core.may_write()?;
-        crate::append::append(self, data).await
+        crate::append::append(self, data, None).await
+    }
+
+    async fn append_at(&self, end: u64, data: Bytes) -> ShareResult<u64> {
+        self.0.core.may_write()?;
+        crate::append::append(self, data, Some(end)).await
     }
 
     async fn flush(&self) -> ShareResult<()> {

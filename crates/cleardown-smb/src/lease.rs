@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::BufMut;
 use cleardown_share::{Event, Lease, SharePath};
 use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
 
 use crate::core::Core;
 use crate::link::Link;
@@ -25,6 +27,9 @@ const ACKNOWLEDGED: Duration = Duration::from_secs(2);
 
 /// Acknowledgements that may wait for the drive; more are given at once.
 const DUE: usize = 4096;
+
+/// Acknowledgements under way that the server has not answered; one that lets more of them wait is let go.
+const UNANSWERED: usize = 4096;
 
 /// A lease key: one per file that is open here, so that our own opens do not break each other's leases.
 pub(crate) type Key = [u8; 16];
@@ -46,18 +51,32 @@ enum Due {
     Oplock { file: FileId, level: u8 },
 }
 
+/// The same on its way through the drive.
+struct Ticket {
+    due: Due,
+    link: Weak<Link>,
+    /// Acknowledges when the drive takes too long.
+    timer: Option<AbortHandle>,
+}
+
 #[derive(Default)]
 struct Table {
     by_key: HashMap<Key, Entry>,
     by_path: HashMap<SharePath, Key>,
-    due: HashMap<u64, (Due, Weak<Link>)>,
+    due: HashMap<u64, Ticket>,
     early: VecDeque<(FileId, u8)>,
 }
 
 /// The leases of one share.
-#[derive(Default)]
 pub(crate) struct Leases {
     table: Mutex<Table>,
+    answering: Arc<Semaphore>,
+}
+
+impl Default for Leases {
+    fn default() -> Self {
+        Leases { table: Mutex::default(), answering: Arc::new(Semaphore::new(UNANSWERED)) }
+    }
 }
 
 /// What lease state bits mean for a drive.
@@ -142,6 +161,35 @@ impl Leases {
     /// The level that a file's oplock was broken to before the file was known.
     pub(crate) fn early_level(&self, file: FileId) -> Option<u8> {
         self.table.lock().early.iter().find(|(broken, _)| *broken == file).map(|(_, level)| *level)
+    }
+
+    /// The drive is to be told of a break; true when so many are that this one is to be acknowledged at once.
+    fn wait_for_drive(&self, ticket: u64, due: Due, link: Weak<Link>) -> bool {
+        let mut table = self.table.lock();
+        table.due.insert(ticket, Ticket { due, link, timer: None });
+        table.due.len() > DUE
+    }
+
+    /// What acknowledges this break in time; nothing when it is acknowledged already.
+    fn wait_no_longer_than(&self, ticket: u64, timer: AbortHandle) {
+        match self.table.lock().due.get_mut(&ticket) {
+            Some(due) => due.timer = Some(timer),
+            None => timer.abort(),
+        }
+    }
+
+    /// What is to be acknowledged, once.
+    fn take_due(&self, ticket: u64) -> Option<Ticket> {
+        let ticket = self.table.lock().due.remove(&ticket)?;
+        if let Some(timer) = &ticket.timer {
+            timer.abort();
+        }
+        Some(ticket)
+    }
+
+    /// Leave to send one more acknowledgement.
+    fn may_answer(&self) -> Option<OwnedSemaphorePermit> {
+        self.answering.clone().try_acquire_owned().ok()
     }
 
     /// How many files are open at a path or below it.
@@ -242,19 +290,19 @@ impl Core {
 
     /// Tells the drive, and acknowledges when it is done, or in time.
     fn tell(self: &Arc<Self>, path: Option<SharePath>, lease: Lease, due: Option<Due>, link: &Weak<Link>) {
+        let mut is_flooded = false;
         let ticket = due.map(|due| {
             let ticket = self.next_serial();
-            self.leases.table.lock().due.insert(ticket, (due, link.clone()));
+            is_flooded = self.leases.wait_for_drive(ticket, due, link.clone());
             ticket
         });
-        let is_flooded = self.leases.table.lock().due.len() > DUE;
         match path.filter(|_| !is_flooded) {
             Some(path) => self.emit(Event::LeaseBroken { path, lease, ticket }),
             None => return ticket.into_iter().for_each(|ticket| self.acknowledge(ticket)),
         }
         if let Some(ticket) = ticket {
             let core = Arc::downgrade(self);
-            self.runtime.spawn(async move {
+            let timer = self.runtime.spawn(async move {
                 tokio::time::sleep(BREAK_DEADLINE).await;
                 if let Some(core) = core.upgrade()
                     && core.leases.table.lock().due.contains_key(&ticket)
@@ -263,13 +311,17 @@ impl Core {
                     core.acknowledge(ticket);
                 }
             });
+            self.leases.wait_no_longer_than(ticket, timer.abort_handle());
         }
     }
 
     /// Acknowledges a break, once.
     pub(crate) fn acknowledge(&self, ticket: u64) {
-        let Some((due, link)) = self.leases.table.lock().due.remove(&ticket) else { return };
+        let Some(Ticket { due, link, .. }) = self.leases.take_due(ticket) else { return };
         let Some(link) = link.upgrade() else { return };
+        let Some(leave) = self.leases.may_answer() else {
+            return link.connection.kill("the server breaks leases and answers nothing");
+        };
         let frame = Frame::one(Command::OplockBreak, link.tree, |body| match due {
             Due::Lease { key, state } => {
                 body.put_u16_le(36);
@@ -290,6 +342,40 @@ impl Core {
             if let Err(error) = link.call_one(frame, deadline).await {
                 tracing::debug!(%error, "a lease break could not be acknowledged");
             }
+            drop(leave);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn due(leases: &Leases, ticket: u64) -> bool {
+        leases.wait_for_drive(ticket, Due::Lease { key: [0; 16], state: 0 }, Weak::new())
+    }
+
+    #[tokio::test]
+    async fn nothing_waits_for_a_break_that_is_acknowledged() {
+        let leases = Leases::default();
+        for is_late in [false, true] {
+            assert!(!due(&leases, 1));
+            let timer = tokio::spawn(std::future::pending::<()>());
+            let taken = is_late.then(|| leases.take_due(1).is_some());
+            leases.wait_no_longer_than(1, timer.abort_handle());
+            assert!(taken.unwrap_or_else(|| leases.take_due(1).is_some()));
+            assert!(timer.await.unwrap_err().is_cancelled());
+            assert!(leases.take_due(1).is_none(), "once");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_breaks_finds_its_bounds() {
+        let leases = Leases::default();
+        assert_eq!((0..).find(|ticket| due(&leases, *ticket)), Some(DUE as u64));
+        let leave: Vec<_> = std::iter::from_fn(|| leases.may_answer()).collect();
+        assert_eq!(leave.len(), UNANSWERED);
+        drop(leave);
+        assert!(leases.may_answer().is_some());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cleardown_core::{Error, ErrorKind};
 use cleardown_share::{SessionInfo, ShareError};
@@ -125,16 +125,10 @@ pub(crate) async fn reach(
     generation: u64,
     deadline: Instant,
 ) -> Result<Link, Error> {
-    let connection = open_socket(config, target, deadline).await?;
+    let (connection, negotiated) = greet(config, client, target, deadline).await?;
     let guard = KillOnDrop(Some(connection.clone()));
     let connection = &connection;
     let server = &target.host;
-    (config.progress)("negotiating");
-    let during = |what: &str, error| failure(error, server, what);
-    let negotiated = negotiate::negotiate(connection, client, config.sign, deadline)
-        .await
-        .map_err(|error| during("negotiating", error))?;
-    let _ = connection.negotiated.set(negotiated.clone());
     (config.progress)("authenticating");
     let wish = Wish { sign: config.sign, encrypt: config.encrypt, previous };
     let credentials = credentials(config, target);
@@ -149,11 +143,13 @@ pub(crate) async fn reach(
                 ErrorKind::NoSuchShare(name)
             }
             () if error.errno == libc::EACCES => ErrorKind::AccessDenied(name),
-            () => return during("opening the share", error),
+            () => return let_down(error, &granted.user, server, "opening the share"),
         };
         Error::from(kind).because(error)
     })?;
-    negotiate::validate(connection, tree, deadline).await.map_err(|error| during("negotiating", error))?;
+    negotiate::validate(connection, tree, deadline)
+        .await
+        .map_err(|error| let_down(error, &granted.user, server, "negotiating"))?;
     if share.flags & TreeReply::ENCRYPT != 0
         && connection.security.get().is_none_or(|security| security.sealer.is_none())
     {
@@ -163,6 +159,37 @@ pub(crate) async fn reach(
     let connection = connection.clone();
     { guard }.0 = None;
     Ok(Link { connection, negotiated, granted, tree, share, generation })
+}
+
+/// Connects and negotiates. A server that is short of something for the moment is asked again: Samba says NO_MEMORY
+/// whenever it could not put its ways of logging on together.
+async fn greet(
+    config: &Config,
+    client: [u8; 16],
+    target: &Target,
+    deadline: Instant,
+) -> Result<(Arc<Connection>, Negotiated), Error> {
+    let mut pauses = [100, 400].map(Duration::from_millis).into_iter();
+    loop {
+        let connection = open_socket(config, target, deadline).await?;
+        let guard = KillOnDrop(Some(connection.clone()));
+        (config.progress)("negotiating");
+        match negotiate::negotiate(&connection, client, config.sign, deadline).await {
+            Ok(negotiated) => {
+                { guard }.0 = None;
+                let _ = connection.negotiated.set(negotiated.clone());
+                return Ok((connection, negotiated));
+            }
+            Err(error) => {
+                drop(guard);
+                let Some(pause) = pauses.next().filter(|_| error.errno == libc::ENOMEM) else {
+                    return Err(failure(error, &target.host, "negotiating"));
+                };
+                tracing::info!(%error, "the server is asked again");
+                tokio::time::sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
+            }
+        }
+    }
 }
 
 /// A connection that dies with the attempt to use it.
@@ -256,6 +283,15 @@ fn failure(error: ShareError, server: &str, during: &str) -> Error {
     Error::from(kind).because(error)
 }
 
+/// A failure of a session that was granted: the user's ticket may have expired since (MS-SMB2 3.3.5.2.9).
+pub(crate) fn let_down(error: ShareError, user: &str, server: &str, during: &str) -> Error {
+    if !status::is(&error, status::NETWORK_SESSION_EXPIRED) {
+        return failure(error, server, during);
+    }
+    let why = format!("the ticket of {user} has expired");
+    Error::from(ErrorKind::Kerberos { server: server.into(), why }).because(error)
+}
+
 /// A failure of SESSION_SETUP.
 fn refusal(error: ShareError, config: &Config, server: &str) -> Error {
     if error.errno == kerberos::NO_TICKET {
@@ -270,4 +306,17 @@ fn refusal(error: ShareError, config: &Config, server: &str) -> Error {
     }
     let user = config.account().map_or_else(|| "guest".into(), |(_, user)| user);
     Error::from(ErrorKind::Authentication { user, server: server.into() }).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_that_expires_while_we_connect_is_no_lost_connection() {
+        let of = |status| let_down(status::error(status), "eve@CORP", "fs", "opening the share").kind;
+        let why = "the ticket of eve@CORP has expired".into();
+        assert_eq!(of(status::NETWORK_SESSION_EXPIRED), ErrorKind::Kerberos { server: "fs".into(), why });
+        assert_eq!(of(status::USER_SESSION_DELETED), ErrorKind::ServerGone("fs".into()));
+    }
 }

@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use cleardown_share::{Event, ShareError};
+use cleardown_core::ErrorKind;
+use cleardown_share::{Event, Pace, ShareError};
 
 use crate::core::{Core, State};
 use crate::file::{At, Handle, Identity};
@@ -13,9 +14,6 @@ use crate::link::{Link, reach};
 use crate::lock;
 use crate::share::{create_for, open_once};
 use crate::wire::create::Durable;
-
-/// Waits between attempts, the last for ever.
-const BACK_OFF: [u64; 6] = [50, 200, 500, 1000, 2000, 5000];
 
 /// Watches over the share's links until it is closed or let go.
 pub(crate) fn supervise(core: &Arc<Core>, link: Arc<Link>) {
@@ -49,21 +47,38 @@ async fn again(core: &Weak<Core>, old: &Arc<Link>) -> Option<Arc<Link>> {
         core.leases.lost();
         core.emit(Event::Disconnected(ShareError::transport(libc::EIO, old.connection.why())));
     }
-    for wait in BACK_OFF.into_iter().chain(std::iter::repeat(BACK_OFF[BACK_OFF.len() - 1])) {
+    let (mut pace, mut told) = (Pace::default(), String::new());
+    loop {
         let core = core.upgrade()?;
-        match attempt(&core, old).await {
+        let wait = match attempt(&core, old).await {
             Ok(link) => return publish(&core, link),
-            Err(error) => tracing::debug!(%error, "reconnecting failed"),
-        }
+            Err(error) => failed(&core, &error, &mut pace, &mut told),
+        };
         let (mut states, hurry) = (core.state.subscribe(), core.hurry.clone());
         drop(core);
         tokio::select! {
             _ = states.wait_for(|state| matches!(state, State::Closed)) => return None,
             () = hurry.notified() => {}
-            () = tokio::time::sleep(Duration::from_millis(wait)) => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
-    None
+}
+
+/// Says why the server does not let us in, if that is why; the wait for the next attempt.
+fn failed(core: &Arc<Core>, error: &cleardown_core::Error, pace: &mut Pace, told: &mut String) -> Duration {
+    tracing::debug!(%error, "reconnecting failed");
+    let wait = match error.kind {
+        ErrorKind::Authentication { .. } => pace.refused(),
+        // Found out without the server, or at the KDC, which locks nobody for it.
+        ErrorKind::Kerberos { .. } => pace.away(),
+        _ => return pace.away(),
+    };
+    let why = error.to_string();
+    if *told != why {
+        core.emit(Event::Disconnected(ShareError::transport(libc::EIO, why.clone())));
+        *told = why;
+    }
+    wait
 }
 
 async fn attempt(core: &Arc<Core>, old: &Link) -> Result<Arc<Link>, cleardown_core::Error> {
@@ -77,7 +92,7 @@ async fn attempt(core: &Arc<Core>, old: &Link) -> Result<Arc<Link>, cleardown_co
         reopen(core, &link, &handle, deadline).await;
     }
     if link.connection.is_dead() {
-        return Err(cleardown_core::ErrorKind::ServerGone(target.host).into());
+        return Err(ErrorKind::ServerGone(target.host).into());
     }
     Ok(link)
 }

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::core::{Core, State, closed, once, retry};
 use crate::create::{Compound, read_link, stat};
 use crate::file::{At, Handle, SmbFile};
-use crate::link::{Link, Target, reach};
+use crate::link::{Link, Target, let_down, reach};
 use crate::wire::create::{
     Create, Created, Durable, LeaseWish, OPLOCK_BATCH, access, disposition, lease, option,
 };
@@ -38,8 +38,8 @@ pub struct SmbShare {
 /// Connects to a share and checks that the folder below it, if the remote name has one, exists.
 ///
 /// # Errors
-/// `UnknownHost`, `NoRoute`, `Refused`, `Timeout`, `Authentication`, `AccessDenied`, `NoSuchShare`, `Protocol`,
-/// `ServerGone`; `BadRemoteName` for a folder that SMB cannot say.
+/// `UnknownHost`, `NoRoute`, `Refused`, `Timeout`, `Authentication`, `AccessDenied`, `NoSuchShare`, `NoFolders`,
+/// `Protocol`, `ServerGone`; `BadRemoteName` for a folder that SMB cannot say.
 pub async fn connect(config: Config) -> Result<SmbShare, Error> {
     let deadline = Instant::now() + config.timeout;
     let client = random();
@@ -98,20 +98,27 @@ async fn find(
     Err(failure.because("the namespace's referrals lead nowhere"))
 }
 
-/// Looks at the root: what the file system behind it can do, or none if the server says that it is elsewhere.
+/// Looks at the root, where there is one: what the file system behind it can do, or none if the server says that it is
+/// elsewhere.
 async fn look(
     config: &Config,
     link: &Link,
     target: &Target,
     deadline: Instant,
 ) -> Result<Option<Capabilities>, Error> {
+    let name = config.remote.to_string();
+    if !link.share.is_disk() {
+        return match config.folders || !target.folder.is_empty() {
+            true => Err(ErrorKind::NoFolders(name).into()),
+            false => Ok(Some(capabilities(config, link, 0))),
+        };
+    }
     let mut create = Create::open(&target.folder, access::READ_ATTRIBUTES);
     create.options = option::DIRECTORY;
     let result = async {
         let compound = Compound::new(link, &create).query_fs(class::FS_ATTRIBUTE, 256);
         compound.run(deadline).await?.output()
     };
-    let name = config.remote.to_string();
     let flags = match result.await {
         Ok(output) => output.u32(0).unwrap_or(0),
         Err(error) if status::is(&error, status::PATH_NOT_COVERED) => return Ok(None),
@@ -119,11 +126,7 @@ async fn look(
             let kind = match error.errno {
                 libc::ENOENT | libc::ENOTDIR => ErrorKind::NoSuchShare(name),
                 libc::EACCES => ErrorKind::AccessDenied(name),
-                libc::ETIMEDOUT => {
-                    ErrorKind::Timeout { server: target.host.clone(), during: "opening the share".into() }
-                }
-                _ if error.transport => ErrorKind::ServerGone(target.host.clone()),
-                _ => ErrorKind::Protocol { server: target.host.clone(), why: error.status.clone() },
+                _ => return Err(let_down(error, &link.granted.user, &target.host, "opening the share")),
             };
             return Err(Error::from(kind).because(error));
         }
@@ -242,6 +245,8 @@ impl SmbShare {
         let mut key = core.leases.acquire(path);
         let mut release = Release { core, key: Some(key) };
         let is_idempotent = how.disposition != Disposition::CreateNew;
+        let overwrites = matches!(how.disposition, Disposition::Truncate | Disposition::CreateOrTruncate);
+        let mut unseen = 0;
         let mut attempt = core.attempt();
         let (created, head, link, breaks) = loop {
             let link = attempt.link().await?;
@@ -250,12 +255,26 @@ impl SmbShare {
             create.disposition = wanted(how.disposition);
             // A mode is for a file that is made; an overwritten one would be given the attribute as well.
             let makes = !matches!(how.disposition, Disposition::Open | Disposition::Truncate);
-            create.attributes =
-                if makes && how.mode & 0o222 == 0 { attribute::READ_ONLY } else { attribute::NORMAL };
+            create.attributes = match unseen {
+                0 if makes && how.mode & 0o222 == 0 => attribute::READ_ONLY,
+                0 => attribute::NORMAL,
+                unseen => unseen,
+            };
             let create = core.caching(&link, create, key, create_id, how.lease);
             match open_with_head(&link, create, head, attempt.deadline).await {
                 Ok((created, head)) => break (created, head, link, breaks),
                 Err(error) if is_idempotent && attempt.again(&link, &error) => {}
+                // A hidden file or one of the system is overwritten only by one that says to be that, too (MS-FSA 2.1.5.1.2.1).
+                Err(error) if overwrites && unseen == 0 && status::is(&error, status::ACCESS_DENIED) => {
+                    let bits = crate::create::stat(&link, &wire, attempt.deadline)
+                        .await
+                        .map_err(|_| error.clone())?
+                        .1;
+                    unseen = bits & (attribute::HIDDEN | attribute::SYSTEM);
+                    if unseen == 0 {
+                        return Err(error);
+                    }
+                }
                 // The path names another file than the one that has our lease: it gets a lease of its own.
                 Err(error)
                     if status::is(&error, status::INVALID_PARAMETER) && core.leases.opens(path) > 1 =>

@@ -22,7 +22,12 @@ use crate::{names, status};
 /// Watched folders at most; each holds a credit and an open folder on the server.
 const MOST: usize = 512;
 /// Room for the names of changes; when more have changed the server says "something".
-const ROOM: u32 = 16 * 1024;
+const ROOM: u32 = 64 * 1024;
+/// Changes so soon after each other are gathered: the server keeps them until they are asked for, and telling us of each
+/// costs it as much as the change itself.
+const BUSY: Duration = Duration::from_millis(100);
+/// For this long.
+const GATHER: Duration = Duration::from_millis(50);
 /// How long closing a watched folder may take.
 const CLOSING: Duration = Duration::from_secs(10);
 
@@ -136,6 +141,7 @@ async fn ask(link: &Link, dir: FileId, deadline: Instant) -> ShareResult<Call> {
 
 /// Reports changes until told to stop, over reconnects.
 async fn follow(core: Weak<Core>, path: SharePath, mut armed: Armed, mut stopped: oneshot::Receiver<()>) {
+    let mut last: Option<Instant> = None;
     loop {
         let reply = tokio::select! {
             reply = &mut armed.call.1 => reply,
@@ -145,8 +151,15 @@ async fn follow(core: Weak<Core>, path: SharePath, mut armed: Armed, mut stopped
             }
         };
         let Some(strong) = core.upgrade() else { return };
+        let is_busy = last.replace(Instant::now()).is_some_and(|last| last.elapsed() < BUSY);
         let goes_on = match reply {
-            Ok(reply) => report(&strong, &path, &mut armed, &reply).await,
+            Ok(reply) => {
+                let told = tell(&strong, &path, &reply).await;
+                if is_busy && tokio::time::timeout(GATHER, &mut stopped).await.is_ok() {
+                    return armed.close().await;
+                }
+                go_on(&strong, &mut armed, told).await
+            }
             Err(_) => {
                 drop(strong);
                 match again(&core, &path, &armed, &mut stopped).await {
@@ -170,42 +183,41 @@ async fn follow(core: Weak<Core>, path: SharePath, mut armed: Armed, mut stopped
     }
 }
 
-/// Asks for the next changes, then tells these; false when the folder cannot be watched any more.
-async fn report(core: &Arc<Core>, path: &SharePath, armed: &mut Armed, reply: &Reply) -> bool {
-    let told = match reply.header.status {
-        status::NOTIFY_ENUM_DIR => Ok(Vec::new()),
-        _ => reply.ok().and_then(|reply| Ok(request::changes(reply)?)),
-    };
-    let deadline = Instant::now() + core.config.request_timeout;
-    let next = match &told {
-        Ok(_) => ask(&armed.link, armed.dir, deadline).await,
-        Err(error) => Err(error.clone()),
+/// Tells the drive what has changed.
+async fn tell(core: &Arc<Core>, path: &SharePath, reply: &Reply) -> ShareResult<()> {
+    let names = match reply.header.status {
+        status::NOTIFY_ENUM_DIR => Vec::new(),
+        _ => request::changes(reply.ok()?)?,
     };
     let mut changed: Vec<Option<Vec<u8>>> = {
         let hidden = core.hidden.lock();
-        let names = told.iter().flatten().filter(|name| !hidden.contains(*name));
-        names.filter_map(|name| names::decode(name)).map(Some).collect()
+        let shown = names.iter().filter(|name| !hidden.contains(*name));
+        shown.filter_map(|name| names::decode(name)).map(Some).collect()
     };
     changed.dedup();
-    if told.as_ref().is_ok_and(|names| names.is_empty()) {
+    if names.is_empty() {
         changed.push(None);
     }
     for name in changed {
         core.emit_wait(Event::Changed { dir: path.clone(), name }).await;
     }
+    Ok(())
+}
+
+/// Asks for the next changes; false when the folder cannot be watched any more.
+async fn go_on(core: &Core, armed: &mut Armed, told: ShareResult<()>) -> bool {
+    let deadline = Instant::now() + core.config.request_timeout;
+    let next = match told {
+        Ok(()) => ask(&armed.link, armed.dir, deadline).await,
+        Err(error) => Err(error),
+    };
     match next {
-        Ok(call) => {
-            armed.call = call;
-            true
-        }
+        Ok(call) => armed.call = call,
         // Lost with the connection: waiting for the answer says so, and the watch moves to the next link.
-        Err(error) if error.transport => {
-            let (_, gone) = oneshot::channel();
-            armed.call.1 = gone;
-            true
-        }
-        Err(_) => false,
+        Err(error) if error.transport => armed.call.1 = oneshot::channel().1,
+        Err(_) => return false,
     }
+    true
 }
 
 /// Watches on the next link; anything may have changed meanwhile.

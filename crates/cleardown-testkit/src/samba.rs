@@ -94,6 +94,11 @@ impl Samba {
         }
     }
 
+    /// Gives a user another password.
+    pub fn set_password(&self, user: &User, password: &str) -> io::Result<()> {
+        add_user(self.dir.path(), &User { password: password.into(), ..user.clone() })
+    }
+
     /// Freezes smbd and all its children (SIGSTOP).
     pub fn stop(&self) {
         self.group.signal(Signal::STOP);
@@ -132,8 +137,12 @@ impl Samba {
 }
 
 impl Drop for Samba {
+    #[expect(clippy::print_stderr, reason = "the only way to show what smbd said of a test that failed")]
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            eprintln!("smbd said:\n{}", last_words(self.dir.path()));
+        }
         for folder in &self.mounts {
             let _ = unmount(folder, UnmountFlags::DETACH);
         }

@@ -102,6 +102,10 @@ pub async fn appends_of_two_clients_all_arrive(room: &Room<'_>) {
     let size = ours.append(Bytes::from_static(b"end")).await.unwrap();
     assert_eq!(size, log.len() as u64 + 3);
     assert_eq!(theirs.stat().await.unwrap().size, size);
+    // One that may have been done before is only done where the file ended then.
+    let late = ours.append_at(size - 3, Bytes::from_static(b"end")).await.unwrap_err();
+    assert_eq!((late.errno, theirs.stat().await.unwrap().size), (libc::EAGAIN, size));
+    assert_eq!(ours.append_at(size, Bytes::from_static(b"!")).await.unwrap(), size + 1);
     theirs.close().await.unwrap();
     ours.close().await.unwrap();
 }

@@ -54,6 +54,8 @@ struct Inner {
     calls: HashMap<Op, u64>,
     in_flight: HashMap<Op, u32>,
     most_in_flight: HashMap<Op, u32>,
+    endless: bool,
+    listings: u32,
 }
 
 /// The faults of one session, and a count of what it was asked.
@@ -91,9 +93,29 @@ impl Faults {
         self.inner().late.insert(op, by);
     }
 
+    /// Listings of folders begin anew where they should end, for as long as anybody takes entries.
+    pub fn endless_listings(&self) {
+        self.inner().endless = true;
+    }
+
+    /// Listings under way.
+    pub fn listings(&self) -> u32 {
+        self.inner().listings
+    }
+
+    pub(super) fn is_endless(&self) -> bool {
+        self.inner().endless
+    }
+
+    pub(super) fn listing(&self) -> Listing<'_> {
+        self.inner().listings += 1;
+        Listing(self)
+    }
+
     /// No more planned failures or delays.
     pub fn clear(&self) {
         let mut inner = self.inner();
+        inner.endless = false;
         inner.plans.clear();
         inner.delays.clear();
         inner.late.clear();
@@ -119,6 +141,15 @@ impl Faults {
         *most = now.max(*most);
         let delay = inner.delays.get(&op).copied().unwrap_or_default();
         (Flight { faults: self, op }, delay)
+    }
+}
+
+/// A listing under way.
+pub(super) struct Listing<'a>(&'a Faults);
+
+impl Drop for Listing<'_> {
+    fn drop(&mut self) {
+        self.0.inner().listings -= 1;
     }
 }
 

@@ -116,13 +116,18 @@ impl Share for MemoryShare {
     }
 
     async fn list(&self, path: &SharePath, into: mpsc::Sender<Vec<DirEntry>>) -> ShareResult<()> {
+        let _listing = self.session.faults.listing();
         let entries = self.session.call(Op::List, async || self.session.server.tree().list(path)).await?;
-        for batch in entries.chunks(BATCH) {
-            if into.send(batch.to_vec()).await.is_err() {
-                break;
+        loop {
+            for batch in entries.chunks(BATCH) {
+                if into.send(batch.to_vec()).await.is_err() {
+                    return Ok(());
+                }
+            }
+            if entries.is_empty() || !self.session.faults.is_endless() {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     async fn open(&self, path: &SharePath, how: OpenHow) -> ShareResult<Opened> {

@@ -23,6 +23,8 @@ pub(crate) mod class {
 
 pub(crate) mod attribute {
     pub(crate) const READ_ONLY: u32 = 1;
+    pub(crate) const HIDDEN: u32 = 2;
+    pub(crate) const SYSTEM: u32 = 4;
     pub(crate) const DIRECTORY: u32 = 0x10;
     pub(crate) const NORMAL: u32 = 0x80;
     pub(crate) const REPARSE_POINT: u32 = 0x400;

@@ -20,9 +20,10 @@ pub(crate) fn tree_connect(body: &mut Vec<u8>, unc: &[u16]) {
     put_utf16(body, unc);
 }
 
-/// What TREE_CONNECT's reply says: the share's flags, and what we may do there.
+/// What TREE_CONNECT's reply says (2.2.10): the share's kind and flags, and what we may do there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TreeReply {
+    kind: u8,
     pub(crate) flags: u32,
     capabilities: u32,
     pub(crate) access: u32,
@@ -31,6 +32,12 @@ pub(crate) struct TreeReply {
 impl TreeReply {
     pub(crate) const ENCRYPT: u32 = 0x8000;
     const CAP_DFS: u32 = 8;
+    const DISK: u8 = 1;
+
+    /// The share has folders; one of pipes (`IPC$`) or of a printer has none.
+    pub(crate) fn is_disk(self) -> bool {
+        self.kind == Self::DISK
+    }
 
     /// The share is in a DFS namespace.
     pub(crate) fn is_dfs(self) -> bool {
@@ -39,7 +46,12 @@ impl TreeReply {
 
     pub(crate) fn read(reply: &Reply) -> Result<TreeReply, Malformed> {
         let body = reply.message.part(HEADER, 16)?;
-        Ok(TreeReply { flags: body.u32(4)?, capabilities: body.u32(8)?, access: body.u32(12)? })
+        Ok(TreeReply {
+            kind: body.u8(2)?,
+            flags: body.u32(4)?,
+            capabilities: body.u32(8)?,
+            access: body.u32(12)?,
+        })
     }
 }
 

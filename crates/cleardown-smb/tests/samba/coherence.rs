@@ -1,5 +1,6 @@
 //! Caching that is coherent with other clients: leases, oplocks, change notification, locks.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,6 +117,36 @@ async fn changes_in_a_watched_folder_are_reported_by_name() {
     }
     share.unwatch(&path("d")).await;
     assert_eq!(share.watch(&path("missing")).await.unwrap_err().errno, libc::ENOENT);
+}
+
+/// They are asked for now and then only while there are so many.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_changes_in_a_row_none_is_missing() {
+    let samba = Samba::start(Options::default()).unwrap();
+    let (share, other) = (eve(&samba, "files").await, eve(&samba, "files").await);
+    let mut events = share.events().unwrap();
+    share.create_dir(&path("d"), 0o755).await.unwrap();
+    share.watch(&path("d")).await.unwrap();
+    let mut early = 0;
+    while events.is_empty() {
+        early += 1;
+        assert!(early < 1000, "no change is reported");
+        other.create_dir(&path(&format!("d/early{early}")), 0o755).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut wanted: BTreeSet<String> = (0..300).map(|i| format!("late{i}")).collect();
+    for name in &wanted {
+        other.create_dir(&path(&format!("d/{name}")), 0o755).await.unwrap();
+    }
+    while !wanted.is_empty() {
+        let event = next(&mut events).await;
+        let Event::Changed { name: Some(name), .. } = event else { panic!("{event:?}") };
+        wanted.remove(str::from_utf8(&name).unwrap());
+    }
+    // The next change is not kept back for long, and ending does not wait for it.
+    other.create_dir(&path("d/last"), 0o755).await.unwrap();
+    while !matches!(next(&mut events).await, Event::Changed { name: Some(name), .. } if name == b"last") {}
+    assert!(share.close().await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use cleardown_core::ErrorKind;
+use cleardown_core::{Error, ErrorKind};
 use cleardown_share::{Capabilities, Share};
-use cleardown_smb::{Config, connect};
+use cleardown_smb::{Config, SmbShare, connect};
 use cleardown_testkit::{Options, Port, Samba, ShareDef, User};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::common::{config, eve, path, refusal};
 
@@ -114,6 +116,17 @@ async fn each_refusal_has_its_kind() {
     samba.cont();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_of_pipes_is_a_session_and_no_drive() {
+    let samba = Samba::start(Options::default()).unwrap();
+    let pipes = |share: &str, folders| Config { folders, ..config(&samba, share) };
+    assert!(matches!(refusal(pipes("IPC$", true)).await.kind, ErrorKind::NoFolders(_)));
+    assert!(matches!(refusal(pipes("IPC$/srvsvc", false)).await.kind, ErrorKind::NoFolders(_)));
+    let share = connect(pipes("IPC$", false)).await.unwrap();
+    share.probe().await.unwrap();
+    assert!(share.close().await.unwrap(), "the server confirms the log-off");
+}
+
 trait CloneTo {
     fn clone_to(&self, remote: &str) -> Config;
 }
@@ -141,4 +154,53 @@ async fn a_read_only_share_says_so() {
     assert!(share.capabilities().contains(Capabilities::READ_ONLY));
     let error = share.create_dir(&path("x"), 0o755).await.unwrap_err();
     assert!(matches!(error.errno, libc::EACCES | libc::EROFS), "{error}");
+}
+
+/// The answer to a request: an error, as Samba sends it (MS-SMB2 2.2.2).
+fn error_reply(status: u32) -> Vec<u8> {
+    let mut reply = vec![0; 4 + 64 + 9];
+    reply[3] = 64 + 9;
+    reply[4..8].copy_from_slice(b"\xfeSMB");
+    reply[8] = 64;
+    reply[12..16].copy_from_slice(&status.to_le_bytes());
+    // One credit, and the mark of a reply.
+    (reply[18], reply[20], reply[68]) = (1, 1, 9);
+    reply
+}
+
+/// A Samba that has answered a NEGOTIATE with this status so many times.
+async fn after_refusals(status: u32, times: usize) -> Result<SmbShare, Error> {
+    let samba = Samba::start(Options::default()).unwrap();
+    let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut config = config(&samba, "files");
+    let (ours, its) = (front.local_addr().unwrap().port(), samba.port());
+    config.remote = config.remote.to_string().replace(&its.to_string(), &ours.to_string()).parse().unwrap();
+    let serving = tokio::spawn(async move {
+        for _ in 0..times {
+            let (mut client, _) = front.accept().await.unwrap();
+            assert!(client.read(&mut [0; 4096]).await.unwrap() > 0);
+            client.write_all(&error_reply(status)).await.unwrap();
+            // Until the client has read it.
+            let _ = client.read(&mut [0; 1]).await;
+        }
+        let (mut client, _) = front.accept().await.unwrap();
+        let mut server = TcpStream::connect(("127.0.0.1", its)).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+    });
+    let share = connect(config).await;
+    serving.abort();
+    share
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_short_of_memory_for_a_moment_is_asked_again() {
+    const NO_MEMORY: u32 = 0xC000_0017;
+    const NOT_SUPPORTED: u32 = 0xC000_00BB;
+    assert!(after_refusals(NO_MEMORY, 2).await.is_ok());
+    for (status, times, name) in
+        [(NO_MEMORY, 3, "STATUS_NO_MEMORY"), (NOT_SUPPORTED, 1, "STATUS_NOT_SUPPORTED")]
+    {
+        let error = after_refusals(status, times).await.err().unwrap();
+        assert!(matches!(&error.kind, ErrorKind::Protocol { why, .. } if why == name), "{error:?}");
+    }
 }

@@ -132,6 +132,25 @@ fn names_on_server(samba: &Samba) -> Vec<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
+/// Our name for a removed file that is open begins with a dot, Samba marks the file as hidden for that, whatever its other
+/// names are, and then overwrites it only by one that is hidden, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_can_be_emptied_that_was_removed_under_another_name() {
+    let samba = Samba::start(Options::default()).unwrap();
+    let share = eve(&samba, "files").await;
+    let open = open(&share, "a").await;
+    share.hard_link(&path("a"), &path("b")).await.unwrap();
+    share.remove_file(&path("a")).await.unwrap();
+    for disposition in [Disposition::Truncate, Disposition::CreateOrTruncate] {
+        let again = share.open(&path("b"), how(Access::WRITE, disposition)).await.unwrap();
+        assert!(!again.created);
+        again.file.write(0, Bytes::from_static(b"again")).await.unwrap();
+        again.file.close().await.unwrap();
+    }
+    open.file.close().await.unwrap();
+    assert_eq!(std::fs::read(samba.path("files").join("b")).unwrap(), b"again");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_we_look_into_goes_at_once() {
     let samba = Samba::start(Options::default()).unwrap();
