@@ -5,7 +5,7 @@
 //! meanwhile: of those names it says what we did last.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use cleardown_share::{Attr, DirEntry, ShareError};
@@ -17,14 +17,17 @@ use crate::drive::Inner;
 
 /// Larger folders are listed and not kept.
 const KEEP: usize = 20_000;
+/// What the entries of one listing may take, in bytes: some two million. A server that goes on listing for ever shall not
+/// have all memory.
+const LONGEST: usize = 512 << 20;
 /// Look-ups within a moment after which a folder is listed as a whole.
 const LOOKUPS: u32 = 3;
 /// How long a listing is believed while the server tells of changes.
 const WATCHED: Duration = Duration::from_secs(30);
 /// A change of ours is told to us too; within this time it is taken for ours.
 pub(crate) const OURS: Duration = Duration::from_secs(1);
-/// Our own changes that are remembered for it.
-const REMEMBERED: usize = 256;
+/// Our own changes within such a time that are remembered for it: more than a server can make.
+const REMEMBERED: usize = 8192;
 /// After so many folders in a row that look-ups have led to, the next ones are listed at their first look-up.
 const WALK: u32 = 3;
 /// So soon after each other.
@@ -40,17 +43,46 @@ pub(crate) struct DirCache {
     told: u64,
     /// Listings under way.
     listing: usize,
+    /// The last one was too long to be kept: a further one would be no use to look-ups.
+    large: bool,
     /// What we have changed while any was, and at which epoch.
     meanwhile: HashMap<Vec<u8>, (u64, Option<DirEntry>)>,
     lookups: u32,
     counted: Option<Instant>,
     pub(crate) watched: bool,
     /// The names that we have changed lately, while the server tells of changes.
-    ours: HashMap<Vec<u8>, Instant>,
+    ours: Ours,
     /// What was listed before this may lack a change: we took it for ours, or did not watch yet.
     doubt: Option<Instant>,
     /// The epoch when it was listed last: a folder that is listed again unchanged is worth watching.
     listed: Option<u64>,
+}
+
+/// Names that we have changed, and when. Those of the time before go all at once, so that noting one costs little.
+#[derive(Debug, Default)]
+struct Ours {
+    young: HashMap<Vec<u8>, Instant>,
+    old: HashMap<Vec<u8>, Instant>,
+    since: Option<Instant>,
+}
+
+impl Ours {
+    fn note(&mut self, key: Vec<u8>, now: Instant) {
+        if self.since.is_none_or(|since| now.duration_since(since) >= OURS) {
+            self.old = std::mem::take(&mut self.young);
+            self.since = Some(now);
+        }
+        if self.young.len() < REMEMBERED {
+            self.young.insert(key, now);
+        }
+    }
+
+    fn have(&self, key: &[u8], now: Instant) -> bool {
+        [&self.young, &self.old]
+            .iter()
+            .filter_map(|names| names.get(key))
+            .any(|at| now.duration_since(*at) < OURS)
+    }
 }
 
 /// When a listing began.
@@ -139,12 +171,7 @@ impl DirCache {
     pub(crate) fn note(&mut self, key: Vec<u8>, entry: Option<DirEntry>) {
         self.epoch += 1;
         if self.watched {
-            if self.ours.len() >= REMEMBERED {
-                self.ours.retain(|_, since| since.elapsed() < OURS);
-            }
-            if self.ours.len() < REMEMBERED {
-                self.ours.insert(key.clone(), Instant::now());
-            }
+            self.ours.note(key.clone(), Instant::now());
         }
         if self.listing > 0 {
             self.meanwhile.insert(key.clone(), (self.epoch, entry.clone()));
@@ -168,7 +195,7 @@ impl DirCache {
 
     /// Whether what the server tells of this name is what we have just done.
     pub(crate) fn is_ours(&mut self, key: &[u8]) -> bool {
-        let ours = self.ours.get(key).is_some_and(|since| since.elapsed() < OURS);
+        let ours = self.ours.have(key, Instant::now());
         if ours {
             self.doubt();
         }
@@ -183,7 +210,7 @@ impl DirCache {
     /// The server tells of changes from now on, or no longer.
     pub(crate) fn set_watched(&mut self, on: bool) {
         (self.watched, self.doubt) = (on, Some(Instant::now()));
-        self.ours = HashMap::new();
+        self.ours = Ours::default();
     }
 
     /// Counts a look-up that the server had to answer; true when the folder should be listed.
@@ -192,7 +219,7 @@ impl DirCache {
             (self.counted, self.lookups) = (Some(Instant::now()), 0);
         }
         self.lookups += 1;
-        self.lookups == if walking { 1 } else { LOOKUPS }
+        self.lookups == if walking { 1 } else { LOOKUPS } && self.listing == 0 && !self.large
     }
 }
 
@@ -208,6 +235,8 @@ pub(crate) struct DirHandle {
 struct Reading {
     entries: Vec<DirEntry>,
     asked: Option<Instant>,
+    /// What the entries take.
+    bytes: usize,
     complete: bool,
     error: Option<ShareError>,
     /// Which listing this is: a later one does not add to it.
@@ -251,19 +280,28 @@ impl DirHandle {
         Some(number)
     }
 
-    fn add(&self, number: u64, entries: Vec<DirEntry>) {
+    /// Takes entries; false when it wants no more.
+    fn add(&self, number: u64, entries: Vec<DirEntry>) -> bool {
         let mut state = self.state.lock();
-        if state.number == number {
-            state.entries.extend(entries);
-            drop(state);
-            self.changed.notify_waiters();
+        if state.number != number {
+            return false;
         }
+        state.bytes += entries.iter().map(|entry| size_of::<DirEntry>() + entry.name.len()).sum::<usize>();
+        let fits = state.bytes <= LONGEST;
+        match fits {
+            true => state.entries.extend(entries),
+            false => state.error = Some(ShareError::server(libc::EFBIG, "the folder has too many entries")),
+        }
+        drop(state);
+        self.changed.notify_waiters();
+        fits
     }
 
     fn finish(&self, number: u64, error: Option<ShareError>) {
         let mut state = self.state.lock();
         if state.number == number {
-            (state.complete, state.error) = (true, error);
+            state.complete = true;
+            state.error = state.error.take().or(error);
             drop(state);
             self.changed.notify_waiters();
         }
@@ -280,19 +318,23 @@ impl Inner {
             handle.add(number, entries);
             return handle.finish(number, None);
         }
-        let (inner, handle) = (self.clone(), handle.clone());
+        // Whoever closes the handle wants no more.
+        let (inner, node, handle) = (self.clone(), handle.node, Arc::downgrade(handle));
         self.runtime.spawn(async move {
-            let sink = handle.clone();
-            let listed = inner.list(handle.node, move |entries| sink.add(number, entries)).await;
-            handle.finish(number, listed.err());
+            let add = |entries| Weak::upgrade(&handle).is_some_and(|handle| handle.add(number, entries));
+            let listed = inner.list(node, add).await;
+            if let Some(handle) = handle.upgrade() {
+                handle.finish(number, listed.err());
+            }
         });
     }
 
-    /// Lists a folder, and keeps the listing if nothing has changed meanwhile.
+    /// Lists a folder, and keeps the listing if it is not too long and nothing has changed meanwhile. `each` says whether it
+    /// wants more.
     async fn list(
         self: &Arc<Self>,
         node: u64,
-        mut each: impl FnMut(Vec<DirEntry>) + Send,
+        mut each: impl FnMut(Vec<DirEntry>) -> bool + Send,
     ) -> Result<(), ShareError> {
         let gone = || ShareError::server(libc::ENOENT, "the folder was removed");
         let (path, begun, again) = {
@@ -308,22 +350,26 @@ impl Inner {
         }
         let (sender, mut receiver) = mpsc::channel(4);
         let listing = self.share.list(&path, sender);
-        let mut kept = Some(HashMap::new());
+        let (mut kept, mut count) = (Some(HashMap::new()), 0);
         let take = async {
             while let Some(entries) = receiver.recv().await {
+                count += entries.len();
+                if count > KEEP {
+                    kept = None;
+                }
                 if let Some(all) = &mut kept {
                     let table = self.table.lock();
                     all.extend(entries.iter().map(|entry| (table.key(&entry.name), entry.clone())));
                 }
-                if kept.as_ref().is_some_and(|all| all.len() > KEEP) {
-                    kept = None;
+                if !each(entries) && kept.is_none() {
+                    receiver.close();
                 }
-                each(entries);
             }
         };
         let (listed, ()) = tokio::join!(listing, take);
         let kept = kept.filter(|_| listed.is_ok());
         if let Some(folder) = self.table.lock().get_mut(node) {
+            folder.cache.large = count > KEEP;
             folder.cache.end_listing(&begun, kept);
         }
         listed
@@ -347,7 +393,7 @@ impl Inner {
             drop(walk);
             let inner = self.clone();
             self.runtime.spawn(async move {
-                if let Err(error) = inner.list(parent, drop).await {
+                if let Err(error) = inner.list(parent, |_| false).await {
                     tracing::debug!(%error, "listing a folder for its look-ups failed");
                 }
             });
@@ -377,6 +423,19 @@ mod tests {
     }
 
     #[test]
+    fn many_changes_of_ours_are_known_for_ours_and_only_for_a_moment() {
+        let (mut ours, start) = (Ours::default(), Instant::now());
+        let at = |n: u32| start + Duration::from_micros(300) * n;
+        let name = |n: u32| format!("file{n}").into_bytes();
+        for n in 0..20_000 {
+            ours.note(name(n), at(n));
+            assert!(ours.have(&name(n.saturating_sub(3000)), at(n)), "{n}");
+        }
+        assert!(!ours.have(&name(19_999), at(19_999) + OURS) && !ours.have(&name(0), at(19_999)));
+        assert!(ours.young.len() + ours.old.len() < 8000);
+    }
+
+    #[test]
     fn what_we_change_while_a_folder_is_listed_is_in_the_listing() {
         let mut cache = DirCache::default();
         let note = |cache: &mut DirCache, name: &str, size: Option<u64>| {
@@ -392,6 +451,34 @@ mod tests {
         assert_eq!(size(&cache, "made"), Some(2));
         assert_eq!(size(&cache, "removed"), None);
         assert_eq!(size(&cache, "other"), Some(5));
+    }
+
+    #[test]
+    fn a_listing_without_end_is_given_up() {
+        let handle = DirHandle::new(2);
+        let number = handle.begin().unwrap();
+        // One name that is as long as many.
+        let many = |size| vec![entry(&"x".repeat(size), 1).1];
+        assert!(handle.add(number, many(1 << 20)));
+        handle.state.lock().bytes = LONGEST - 1000;
+        assert!(!handle.add(number, many(1000)));
+        handle.finish(number, None);
+        assert!(handle.read(0, |_, _| true).unwrap().is_ok());
+        let error = handle.read(1, |_, _| true).unwrap().unwrap_err();
+        assert_eq!(error.errno, libc::EFBIG);
+    }
+
+    #[test]
+    fn look_ups_do_not_list_a_folder_again_that_is_too_large_to_keep() {
+        let mut cache = DirCache::default();
+        assert!(cache.wants_listing(true));
+        cache.counted = None;
+        let begun = cache.begin_listing();
+        assert!(!cache.wants_listing(true), "one is under way");
+        cache.large = true;
+        cache.end_listing(&begun, None);
+        cache.counted = None;
+        assert!(!cache.wants_listing(true));
     }
 
     #[test]

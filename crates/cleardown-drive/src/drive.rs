@@ -250,9 +250,14 @@ impl Inner {
             };
             let mut queue = file.queue.lock();
             let remote = queue.remote.take();
-            queue.remote = remote.or_else(|| Some(self.writer_for(&file)));
+            let remote = remote.unwrap_or_else(|| self.writer_for(&file));
+            remote.changes();
+            queue.remote = Some(remote);
             queue.waiting.push_back(record);
             drop(queue);
+            if let Some(known) = self.table.lock().get_mut(file.node) {
+                known.wrote();
+            }
             files.insert(file.node, file);
         }
         tracing::info!(files = files.len(), bytes = self.arena.pending_bytes(), "replaying what was pending");

@@ -8,20 +8,25 @@ use cleardown_core::view::Loss;
 use cleardown_share::{Lease, ShareError, SharePath};
 
 use crate::drive::{Inner, Parked};
-use crate::file::{FileState, Remote};
+use crate::eager;
+use crate::file::{FileState, Passing, Remote};
 use crate::status::{Drained, Pending, Unwritten};
 
 /// How long a handle under a handle lease is kept for the next open.
-const PARK: Duration = Duration::from_secs(2);
+pub(crate) const PARK: Duration = Duration::from_secs(2);
 /// How many are kept.
 const PARKED: usize = 512;
 
 impl Inner {
-    /// No application uses this handle any more: keeps it for a moment if the server lets us, else closes it.
+    /// No application uses this handle any more: keeps it for a moment if the server lets us, if the file is opened time and
+    /// again, and if nothing was written: only its closing makes the server tell the new time of modification. Else closes
+    /// it: another client may remove the file, but as long as we have it open SMB servers keep its name, and no folder
+    /// with it in can be removed.
     pub(crate) fn park(self: &Arc<Self>, file: &Arc<FileState>, remote: Arc<Remote>) {
         let Lease { read, handle, .. } = remote.lease();
         let is_removed = self.table.lock().path(file.node).is_none();
-        if !(read && handle) || is_removed || self.quiesced.load(Ordering::Acquire) {
+        let is_kept = read && handle && remote.leaves_times() && file.is_in_demand() && !is_removed;
+        if !is_kept || self.quiesced.load(Ordering::Acquire) {
             return self.close_remote(file, &remote);
         }
         let oldest = {
@@ -65,51 +70,46 @@ impl Inner {
 
     /// Closes a handle on the server, in the background and once its data is there.
     fn close_remote(self: &Arc<Self>, file: &Arc<FileState>, remote: &Arc<Remote>) {
-        if !self.retire(file, remote) {
-            return;
-        }
+        let Some(passing) = self.retire(file, remote) else { return };
         let (inner, file, remote) = (self.clone(), file.clone(), remote.clone());
         self.closing.send_modify(|count| *count += 1);
-        self.runtime.spawn(async move {
+        // Sent at once where nothing is pending: a look at the file comes to the server after it.
+        let work = async move {
             let is_removed = inner.table.lock().path(file.node).is_none();
             match is_removed && file.opens() == 0 {
                 // Nobody can read it any more, so nothing that could not be written is lost.
                 true => inner.discard(&file).await,
                 false => drop(inner.settled(&file).await),
             }
-            inner.closed(&remote).await;
+            close(&remote).await;
+            drop(passing);
             inner.table.lock().reap(file.node);
             inner.closing.send_modify(|count| *count -= 1);
-        });
+        };
+        eager::spawn(&self.runtime, work);
     }
 
-    /// Takes an unused handle out of the file's; false when it was out already, or is used again.
-    fn retire(&self, file: &Arc<FileState>, remote: &Arc<Remote>) -> bool {
+    /// Takes an unused handle out of the file's, to be closed; none when it was out already, or is used again.
+    fn retire(&self, file: &Arc<FileState>, remote: &Arc<Remote>) -> Option<Passing> {
         let mut live = file.live.lock();
         if !remote.is_unused() {
-            return false;
+            return None;
         }
-        let Some(at) = live.iter().position(|other| Arc::ptr_eq(other, remote)) else { return false };
+        let at = live.iter().position(|other| Arc::ptr_eq(other, remote))?;
+        let passing = file.passing();
         live.swap_remove(at);
         if !live.iter().any(|remote| remote.lease().read) {
             file.hold(false);
         }
-        true
-    }
-
-    async fn closed(&self, remote: &Remote) {
-        let Some(server) = remote.take() else { return };
-        if let Err(error) = server.close().await {
-            tracing::debug!(%error, "closing a handle failed");
-        }
+        Some(passing)
     }
 
     /// Closes a file's handles that no application uses, and waits for the server.
     pub(crate) async fn close_unused(self: &Arc<Self>, file: &Arc<FileState>) {
         let unused: Vec<_> = file.live.lock().iter().filter(|remote| remote.is_unused()).cloned().collect();
         for remote in unused {
-            if self.retire(file, &remote) {
-                self.closed(&remote).await;
+            if let Some(_passing) = self.retire(file, &remote) {
+                close(&remote).await;
             }
         }
     }
@@ -226,7 +226,7 @@ impl Inner {
             for file in self.files() {
                 rest.append(&mut file.live.lock());
             }
-            futures_util::future::join_all(rest.iter().map(|remote| self.closed(remote))).await;
+            futures_util::future::join_all(rest.iter().map(|remote| close(remote))).await;
             self.share.close().await
         };
         match tokio::time::timeout_at(until, closing).await {
@@ -251,5 +251,12 @@ impl Inner {
             file.changed.notify_waiters();
         }
         lost
+    }
+}
+
+async fn close(remote: &Remote) {
+    let Some(server) = remote.take() else { return };
+    if let Err(error) = server.close().await {
+        tracing::debug!(%error, "closing a handle failed");
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use crate::arena::Record;
 use crate::drive::Inner;
+use crate::ending::PARK;
 use crate::locks::LockTable;
 
 /// The state that all handles of one file share.
@@ -23,6 +24,8 @@ pub(crate) struct FileState {
     pub(crate) changed: Notify,
     /// Handles that applications have open.
     opens: AtomicUsize,
+    /// When the last of them was opened, and whether another was opened shortly before.
+    opened: Mutex<(Option<Instant>, bool)>,
     /// Grows when data or size change, here or on the server: what was read ahead before is out of date.
     version: AtomicUsize,
     /// What the server lets us believe: a handle with a lease is open (perhaps a parked one).
@@ -30,6 +33,8 @@ pub(crate) struct FileState {
     pub(crate) locks: LockTable,
     /// Handles on the server: in use, or parked for the next open.
     pub(crate) live: Mutex<Vec<Arc<Remote>>>,
+    /// Those being opened or closed there, and when one last was.
+    passing: Mutex<(usize, Option<Instant>)>,
     /// Removed by us when the last handle is closed.
     pub(crate) silly: AtomicBool,
     ways: Mutex<Ways>,
@@ -109,10 +114,12 @@ impl FileState {
             queue: Mutex::default(),
             changed: Notify::new(),
             opens: AtomicUsize::new(0),
+            opened: Mutex::default(),
             version: AtomicUsize::new(0),
             held: AtomicBool::new(false),
             locks: LockTable::default(),
             live: Mutex::default(),
+            passing: Mutex::default(),
             silly: AtomicBool::new(false),
             ways: Mutex::default(),
         })
@@ -152,11 +159,28 @@ impl FileState {
     pub(crate) fn is_used(&self) -> bool {
         self.opens() > 0 || !self.live.lock().is_empty() || !self.queue.lock().is_empty()
     }
+    /// Whether a handle may have been open on the server when it answered what was asked then.
+    pub(crate) fn was_open(&self, asked: Instant) -> bool {
+        let (passing, last) = *self.passing.lock();
+        passing > 0 || last.is_some_and(|last| asked <= last) || !self.live.lock().is_empty()
+    }
+    /// While this lives a handle is being opened or closed on the server.
+    pub(crate) fn passing(self: &Arc<Self>) -> Passing {
+        self.passing.lock().0 += 1;
+        Passing(self.clone())
+    }
     pub(crate) fn opens(&self) -> usize {
         self.opens.load(Ordering::Relaxed)
     }
     pub(crate) fn opened(&self) {
         self.opens.fetch_add(1, Ordering::Relaxed);
+        let mut opened = self.opened.lock();
+        let last = opened.0.replace(Instant::now());
+        opened.1 = last.is_some_and(|last| last.elapsed() < PARK);
+    }
+    /// It was opened twice in a short time, and may well be again.
+    pub(crate) fn is_in_demand(&self) -> bool {
+        self.opened.lock().1
     }
     /// A handle was closed; returns how many are left.
     pub(crate) fn closed(&self) -> usize {
@@ -178,6 +202,16 @@ impl FileState {
     }
 }
 
+/// A handle that the server may have, and that is not in the list of those that live.
+pub(crate) struct Passing(Arc<FileState>);
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        let mut passing = self.0.passing.lock();
+        *passing = (passing.0.saturating_sub(1), Some(Instant::now()));
+    }
+}
+
 /// A handle on the server. It is opened again, by path, when the server has lost it.
 pub(crate) struct Remote {
     pub(crate) node: u64,
@@ -192,6 +226,21 @@ pub(crate) struct Remote {
 struct RemoteState {
     file: Option<Arc<dyn File>>,
     lease: Lease,
+    times: Times,
+}
+
+/// What became of a file's time of modification through a handle. An SMB server brings it up to date some seconds after a
+/// write, and when the handle is closed; and not at all for one through which it was set (MS-FSA 2.1.5.15.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Times {
+    #[default]
+    Untouched,
+    /// The file was changed.
+    Written,
+    /// They were set.
+    Set,
+    /// They were set, and the file was changed after that.
+    Behind,
 }
 
 impl std::fmt::Debug for Remote {
@@ -202,7 +251,7 @@ impl std::fmt::Debug for Remote {
 
 impl Remote {
     pub(crate) fn new(node: u64, access: Access, file: Option<Arc<dyn File>>, lease: Lease) -> Arc<Self> {
-        let state = Mutex::new(RemoteState { file, lease });
+        let state = Mutex::new(RemoteState { file, lease, times: Times::default() });
         Arc::new(Remote {
             node,
             access,
@@ -231,6 +280,30 @@ impl Remote {
         let mut state = self.state.lock();
         state.lease = state.lease & left;
     }
+    /// Times were set through it.
+    pub(crate) fn times_set(&self) {
+        self.state.lock().times = Times::Set;
+    }
+    /// The file is changed through it.
+    pub(crate) fn changes(&self) {
+        let mut state = self.state.lock();
+        state.times = match state.times {
+            Times::Untouched | Times::Written => Times::Written,
+            Times::Set | Times::Behind => Times::Behind,
+        };
+    }
+    /// Whether the server leaves the times alone when the file is changed through it.
+    pub(crate) fn keeps_times(&self) -> bool {
+        matches!(self.state.lock().times, Times::Set | Times::Behind)
+    }
+    /// Whether closing it will not touch the times.
+    pub(crate) fn leaves_times(&self) -> bool {
+        self.state.lock().times == Times::Untouched
+    }
+    /// Whether the time of modification is older than a change.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.state.lock().times == Times::Behind
+    }
     /// Takes the server's handle, to close it.
     pub(crate) fn take(&self) -> Option<Arc<dyn File>> {
         self.state.lock().file.take()
@@ -239,8 +312,7 @@ impl Remote {
     fn lost(&self, file: &Arc<dyn File>) {
         let mut state = self.state.lock();
         if state.file.as_ref().is_some_and(|known| Arc::ptr_eq(known, file)) {
-            state.file = None;
-            state.lease = Lease::default();
+            (state.file, state.lease) = (None, Lease::default());
         }
     }
 }
@@ -330,6 +402,11 @@ impl Inner {
         }
     }
 
+    /// The state of a node's file, if it is or was open.
+    pub(crate) fn known_file(&self, node: u64) -> Option<Arc<FileState>> {
+        self.table.lock().get(node)?.file.clone()
+    }
+
     /// The state of a node's file, made if there is none.
     pub(crate) fn file_of(&self, node: u64) -> Option<Arc<FileState>> {
         let mut table = self.table.lock();
@@ -341,8 +418,7 @@ impl Inner {
     pub(crate) fn changed_locally(&self, node: u64, size: impl FnOnce(u64) -> u64) {
         let mut table = self.table.lock();
         let Some(known) = table.get_mut(node) else { return };
-        known.changed = Some(Instant::now());
-        known.pages = None;
+        known.wrote();
         if let Some(seen) = &mut known.seen {
             seen.attr.size = size(seen.attr.size);
             seen.attr.modified = crate::attrs::now();
@@ -372,6 +448,19 @@ mod tests {
         assert_eq!(file.take_way(true, true), Way::DirectWrite);
         assert_eq!(file.take_way(false, false), Way::DirectRead, "a small file, but it is being written");
         assert_eq!(file.take_way(true, false), Way::DirectWrite);
+    }
+
+    #[test]
+    fn only_what_is_opened_again_at_once_is_in_demand() {
+        let file = FileState::new(7);
+        file.opened();
+        assert!(!file.is_in_demand());
+        file.closed();
+        file.opened();
+        assert!(file.is_in_demand());
+        file.opened.lock().0 = Instant::now().checked_sub(PARK);
+        file.opened();
+        assert!(!file.is_in_demand());
     }
 
     #[test]

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use cleardown_share::{Attr, FileKind, SharePath};
+use cleardown_share::{Attr, FileKind, SharePath, Time};
 
 use crate::arena::{Entry, Journal, Shared};
-use crate::attrs::TTL;
+use crate::attrs::{TTL, now};
 use crate::dirs::DirCache;
 use crate::file::FileState;
 use crate::locks::{Held, put};
@@ -44,6 +44,10 @@ pub(crate) struct Node {
     pub(crate) seen: Option<Seen>,
     /// When we last changed it ourselves: what the server was asked before is out of date.
     pub(crate) changed: Option<Instant>,
+    /// The time of modification that the server told last, or that was set.
+    dated: Option<Time>,
+    /// When we changed its data after that, by our clock.
+    written: Option<Time>,
     /// Size, time of change and of attributes when its pages were last known to be true.
     pub(crate) pages: Option<Stamp>,
     /// The same when it was last read as a large file.
@@ -303,13 +307,14 @@ impl Table {
         over
     }
 
-    /// Takes what the server said, unless we have changed it since it was asked.
+    /// Takes what the server said, unless we have changed it since it was asked, or know what it said later.
     pub(crate) fn saw(&mut self, node: u64, attr: &Attr, asked: Instant) {
         let Some(known) = self.nodes.get_mut(&node) else { return };
         known.kind = Some(attr.kind);
         let mut attr = attr.clone();
         let pending = known.file.as_ref().and_then(|file| file.pending_end());
-        let late = known.changed.is_some_and(|changed| asked <= changed);
+        let late = known.changed.is_some_and(|changed| asked <= changed)
+            || known.seen.as_ref().is_some_and(|seen| asked < seen.asked);
         if (late || pending.is_some())
             && let Some(ours) = &known.seen
         {
@@ -319,7 +324,7 @@ impl Table {
         if late && known.seen.is_some() {
             return;
         }
-        let exact = !late && pending.is_none();
+        let exact = !late && pending.is_none() && known.date(&mut attr, asked);
         let foreign = exact
             && known.seen.as_ref().is_some_and(|seen| {
                 seen.exact && (seen.attr.size, seen.attr.modified) != (attr.size, attr.modified)
@@ -438,11 +443,43 @@ impl Node {
             kind: None,
             seen: None,
             changed: None,
+            dated: None,
+            written: None,
             pages: None,
             streamed: None,
             file: None,
             children: HashMap::new(),
             cache: DirCache::default(),
+        }
+    }
+
+    /// We have changed its data or size.
+    pub(crate) fn wrote(&mut self) {
+        (self.changed, self.written, self.pages) = (Some(Instant::now()), Some(now()), None);
+    }
+
+    /// Its time of modification is this, as the server says when it was asked to set it.
+    pub(crate) fn set_date(&mut self, time: Time) {
+        (self.dated, self.written) = (Some(time), None);
+    }
+
+    /// Corrects what the server says of the time of modification, and returns false, where that has not followed our
+    /// changes yet: while a file is open, SMB servers bring it up to date late.
+    pub(crate) fn date(&mut self, attr: &mut Attr, asked: Instant) -> bool {
+        let open = self.file.as_ref().is_some_and(|file| file.was_open(asked));
+        let behind = |ours: &Time| {
+            open && self.dated.is_none_or(|dated| dated == attr.modified)
+                && !is_same_second(attr.modified, *ours)
+        };
+        match self.written.filter(behind) {
+            Some(ours) => {
+                attr.modified = ours;
+                false
+            }
+            None => {
+                self.set_date(attr.modified);
+                true
+            }
         }
     }
 
@@ -466,6 +503,11 @@ impl Node {
         let fresh = (seen.exact || self.dir) && seen.asked.elapsed() < TTL;
         (pending || fresh || seen.exact && held).then_some(&seen.attr)
     }
+}
+
+/// Whether a time of whole seconds may be this one.
+fn is_same_second(whole: Time, time: Time) -> bool {
+    whole.0 % 1_000_000_000 == 0 && (0..1_000_000_000).contains(&(time.0 - whole.0))
 }
 
 #[cfg(test)]

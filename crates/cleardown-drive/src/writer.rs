@@ -5,6 +5,7 @@
 //! told once by `write`, and by every `fsync` and `close` for as long as bytes are missing.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use cleardown_share::{ShareError, ShareResult};
@@ -145,6 +146,10 @@ impl Inner {
     }
 
     fn landed(self: &Arc<Self>, file: &Arc<FileState>, batch: Vec<Record>, written: ShareResult<()>) {
+        // While it is pending still: what the server was asked before may not know of it.
+        if let Some(known) = self.table.lock().get_mut(file.node) {
+            known.changed = Some(Instant::now());
+        }
         let mut queue = file.queue.lock();
         let range = batch[0].offset..batch[batch.len() - 1].end();
         if let Some(at) = queue.flights.iter().position(|flight| *flight == range) {

@@ -152,6 +152,8 @@ fn opening_again_costs_nothing_under_a_lease() {
     let share = MemoryShare::new();
     let mount = Mount::new(&share);
     fs::write(mount.join("f"), b"data").unwrap();
+    // The handle that has written is closed at once.
+    assert_eq!(fs::read(mount.join("f")).unwrap(), b"data");
     let opens = share.faults().calls(Op::Open);
     let reads = share.faults().calls(Op::Read);
     for _ in 0..5 {

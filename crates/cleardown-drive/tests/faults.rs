@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use cleardown_drive::{Options, ServerState};
 use cleardown_share::memory::{MemoryShare, Op};
+use cleardown_share::{Share, SharePath};
 use support::{Mount, errno, on_server, pattern, wait_until};
 
 #[test]
@@ -51,6 +52,26 @@ fn a_close_tells_the_error_that_a_write_could_not() {
     let drained = mount.drain(Duration::from_secs(5));
     assert_eq!((drained.acknowledged, drained.flushed_bytes), (true, 4));
     assert_eq!(on_server(&mount, &share, "f"), b"data");
+}
+
+#[test]
+fn an_endless_listing_ends_when_nobody_reads_it() {
+    let share = MemoryShare::new();
+    let mount = Mount::new(&share);
+    for name in ["a", "b", "c", "d"] {
+        let path = SharePath::root().join(name.as_bytes()).unwrap();
+        mount.runtime.block_on(share.create_dir(&path, 0o755)).unwrap();
+    }
+    share.faults().endless_listings();
+    let folder = fs::read_dir(mount.join("")).unwrap();
+    assert_eq!(folder.take(1000).filter(|entry| entry.is_ok()).count(), 1000);
+    // The folder was closed with that.
+    wait_until("the listing ends", || share.faults().listings() == 0);
+    // And one that was begun for look-ups.
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        let _ = fs::metadata(mount.join(name));
+    }
+    wait_until("the listing ends", || share.faults().listings() == 0);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use cleardown_drive::Options;
 use cleardown_share::memory::{MemoryShare, Op};
 use cleardown_share::{Capabilities, Share};
-use support::{Mount, errno, on_server, pattern};
+use support::{Mount, errno, on_server, pattern, wait_until};
 
 fn memory() -> (Arc<MemoryShare>, Mount) {
     let share = MemoryShare::new();
@@ -304,6 +304,57 @@ fn times_are_kept_to_100_ns_and_modes_as_they_are() {
     assert_eq!((metadata.mtime(), metadata.mtime_nsec()), (1_600_000_000, 123_456_700));
     fs::set_permissions(mount.join("f"), PermissionsExt::from_mode(0o640)).unwrap();
     assert_eq!(fs::metadata(mount.join("f")).unwrap().mode() & 0o7777, 0o640);
+}
+
+/// An SFTP server would give the handle's number to the next file that is opened, and set the time of that.
+#[test]
+fn a_handle_is_not_closed_while_it_is_asked_something() {
+    let share = MemoryShare::new();
+    share.without(Capabilities::LEASES | Capabilities::CHANGE_NOTIFY);
+    let mount = Mount::new(&share);
+    fs::write(mount.join("f"), b"").unwrap();
+    wait_until("it is closed on the server", || share.faults().calls(Op::Close) == 1);
+    let reader = File::open(mount.join("f")).unwrap();
+    let opens = share.faults().calls(Op::Open);
+    share.faults().delay(Op::FileSetAttr, Duration::from_millis(300));
+    std::thread::scope(|scope| {
+        let touch =
+            || std::process::Command::new("touch").args(["-c", "-d", "@1"]).arg(mount.join("f")).status();
+        let touch = scope.spawn(touch);
+        wait_until("the server is asked", || share.faults().calls(Op::FileSetAttr) == 1);
+        drop(reader);
+        assert!(touch.join().unwrap().unwrap().success());
+    });
+    wait_until("it is closed on the server", || share.faults().calls(Op::Close) == 2);
+    assert_eq!(share.faults().calls(Op::Open), opens, "the handle was closed, and the file opened again");
+    assert_eq!(fs::metadata(mount.join("f")).unwrap().mtime(), 1);
+}
+
+/// The server says how large a file is, then data arrives, and only then is its answer here.
+#[test]
+fn an_answer_that_is_older_than_the_data_is_not_believed() {
+    let (share, mount) = memory();
+    let mut file = File::create_new(mount.join("f")).unwrap();
+    fs::remove_file(mount.join("f")).unwrap();
+    share.faults().delay(Op::Write, Duration::from_millis(200));
+    share.faults().delay_answers(Op::FileStat, Duration::from_millis(500));
+    file.write_all(b"data").unwrap();
+    assert_eq!(file.metadata().unwrap().len(), 4);
+}
+
+/// tar(1) and `cp -p` set times while the server does not have all data yet, and its answer has the size of then.
+#[test]
+fn setting_times_does_not_shorten_what_is_still_under_way() {
+    let (share, mount) = memory();
+    share.faults().delay(Op::Write, Duration::from_millis(300));
+    let mut file = File::create(mount.join("f")).unwrap();
+    file.write_all(b"data").unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    assert_eq!(file.metadata().unwrap().len(), 4);
+    drop(file);
+    assert_eq!(fs::read(mount.join("f")).unwrap(), b"data");
+    OpenOptions::new().append(true).open(mount.join("f")).unwrap().write_all(b" and more").unwrap();
+    assert_eq!(on_server(&mount, &share, "f"), b"data and more");
 }
 
 #[test]

@@ -84,6 +84,43 @@ fn hard_links_are_one_node_and_a_foreign_rename_is_followed() {
     assert_eq!((moved, path(&table, one).unwrap()), (one, "moved".to_owned()));
 }
 
+/// An SMB server goes on telling the old time while anybody has the file open.
+#[test]
+fn a_file_that_we_changed_does_not_look_old_before_the_server_has_noticed() {
+    let (_arena, mut table) = table(false);
+    let (old, new) = (Time(1_000_000_000_500), Time(2_000_000_000_500));
+    let told = |modified| Attr { modified, ..attr(FileKind::File, 10) };
+    let node = table.enter(ROOT, b"f", &told(old), Instant::now()).unwrap();
+    let file = FileState::new(node);
+    table.get_mut(node).unwrap().file = Some(file.clone());
+    let open = file.passing();
+    table.get_mut(node).unwrap().wrote();
+    table.saw(node, &told(old), Instant::now());
+    let seen = table.get(node).unwrap().seen.clone().unwrap();
+    assert!(seen.attr.modified > new && !seen.exact, "a guess, by our clock: {seen:?}");
+    table.saw(node, &told(new), Instant::now());
+    let seen = table.get(node).unwrap().seen.clone().unwrap();
+    assert!(seen.attr.modified == new && seen.exact, "it has noticed: {seen:?}");
+    // Once the file is closed the server has the last word.
+    table.get_mut(node).unwrap().wrote();
+    let asked = Instant::now();
+    drop(open);
+    table.saw(node, &told(new), asked);
+    assert!(!table.get(node).unwrap().seen.as_ref().unwrap().exact, "it was open when that was asked");
+    table.saw(node, &told(new), Instant::now());
+    let seen = table.get(node).unwrap().seen.clone().unwrap();
+    assert!(seen.attr.modified == new && seen.exact, "{seen:?}");
+}
+
+#[test]
+fn an_answer_does_not_replace_one_that_was_asked_for_later() {
+    let (_arena, mut table) = table(false);
+    let early = Instant::now();
+    let node = table.enter(ROOT, b"f", &attr(FileKind::File, 10), Instant::now()).unwrap();
+    table.saw(node, &Attr { size: 7, ..attr(FileKind::File, 10) }, early);
+    assert_eq!(table.get(node).unwrap().seen.as_ref().unwrap().attr.size, 0);
+}
+
 #[test]
 fn case_is_folded_where_the_server_folds_it() {
     let (_arena, mut table) = table(true);

@@ -16,6 +16,8 @@ use crate::kernel::Tell;
 
 /// So much is looked through for an append whose answer was lost.
 const SEARCHED: u64 = 16 << 20;
+/// How often it is looked for, while others go on lengthening the file.
+const TRIES: u32 = 16;
 
 impl Inner {
     /// Appends on the server. `offset` is where the kernel takes the end to be, and `again` says that it may have been
@@ -32,21 +34,25 @@ impl Inner {
             return Ok(());
         }
         let (expected, mut left, mut tries) = (offset + data.len() as u64, data, 0);
+        // Where it ended when it was looked through. What a server that was cut off from us had still to do may have come after.
+        let mut ends = None;
         let size = loop {
             if again {
                 let (missing, size) = self.missing(handle, offset, left).await?;
                 if missing.is_empty() {
                     break size;
                 }
-                left = missing;
+                (left, ends) = (missing, Some(size));
             }
-            let appended = match self.server_file(&handle.remote).await {
-                Ok(file) => file.append(left.clone()).await,
-                Err(error) => Err(error),
+            let appended = match (self.server_file(&handle.remote).await, ends) {
+                (Ok(file), None) => file.append(left.clone()).await,
+                (Ok(file), Some(end)) => file.append_at(end, left.clone()).await,
+                (Err(error), _) => Err(error),
             };
             match appended {
                 Ok(size) => break size,
                 Err(error) if error.transport && self.again(&mut tries).await => again = true,
+                Err(error) if error.errno == libc::EAGAIN && ends.is_some() && tries < TRIES => tries += 1,
                 Err(error) if error.errno == libc::ESTALE && tries < 3 => {
                     tries += 1;
                     self.with(&handle.remote, |file| async move { file.stat().await }).await?;

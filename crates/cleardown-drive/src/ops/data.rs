@@ -98,6 +98,7 @@ impl Inner {
         let durable = (flags | handle.flags) & (libc::O_SYNC | libc::O_DSYNC) != 0;
         let appends = flags & libc::O_APPEND != 0;
         let waits = durable || (flags | handle.flags) & libc::O_DIRECT != 0;
+        handle.remote.changes();
         let accepted = self.accept(&handle.file, &handle.remote, offset, &data, appends);
         if handle.way == Way::DirectWrite && handle.file.opens() > 1 {
             // Somebody may have it mapped.
@@ -159,12 +160,15 @@ impl Inner {
         self.unlock_all(&handle, owner, false);
         let handle = begin!(reply, handle.good());
         let writable = access(&handle).contains(Access::WRITE);
-        if !writable || handle.file.queue.lock().is_empty() {
+        if !writable || (handle.file.queue.lock().is_empty() && !handle.remote.is_behind()) {
             reply.ok();
             return Ok(());
         }
         let inner = self.clone();
-        let work = async move { inner.settle(&handle.file).await };
+        let work = async move {
+            inner.settle(&handle.file).await?;
+            inner.catch_up(&handle.remote).await
+        };
         self.spawn(header, reply, work, |reply, ()| reply.ok());
         Ok(())
     }
@@ -174,6 +178,7 @@ impl Inner {
         let inner = self.clone();
         let work = async move {
             inner.settle(&handle.file).await?;
+            inner.catch_up(&handle.remote).await?;
             if access(&handle).contains(Access::WRITE) {
                 inner.with(&handle.remote, |file| async move { file.flush().await }).await?;
             }
@@ -205,6 +210,7 @@ impl Inner {
         if !self.capabilities().contains(Capabilities::ALLOCATE) {
             return Err((reply, Errno(libc::EOPNOTSUPP)));
         }
+        handle.remote.changes();
         let inner = self.clone();
         let work = async move {
             inner.settle(&handle.file).await?;
@@ -266,6 +272,7 @@ impl Inner {
         }
         let source = begin!(reply, self.good_handle(fh_in));
         let target = begin!(reply, self.good_handle(fh_out));
+        target.remote.changes();
         let inner = self.clone();
         let work = async move {
             inner.settle(&source.file).await?;

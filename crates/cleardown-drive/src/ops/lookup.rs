@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use cleardown_fuse::{Header, Reply, SetTime, SetattrIn};
-use cleardown_share::{Attr, Capabilities, SetAttr, ShareError};
+use cleardown_share::{Access, Attr, Capabilities, SetAttr, ShareError};
 
 use super::{Begun, begin, left};
 use crate::attrs::{now, share_time};
@@ -20,6 +20,21 @@ enum Known {
     Entry(Box<cleardown_fuse::EntryOut>),
     Missing,
     Ask,
+}
+
+/// A handle that is asked something, for as long as this lives.
+struct InUse {
+    inner: Arc<Inner>,
+    file: Arc<FileState>,
+    remote: Arc<Remote>,
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if self.remote.leave() == 0 {
+            self.inner.park(&self.file, self.remote.clone());
+        }
+    }
 }
 
 impl Inner {
@@ -109,6 +124,14 @@ impl Inner {
         }
         let inner = self.clone();
         let work = async move {
+            if let Some(file) = inner.known_file(node).filter(|file| file.pending_end().is_some()) {
+                // The answer could be older than the data, and come after it.
+                if inner.settled(&file).await.is_err() {
+                    // Who writes is to be told, and not who asks.
+                    let mut queue = file.queue.lock();
+                    queue.unseen = queue.error.is_some();
+                }
+            }
             let asked = Instant::now();
             let attr = inner.fetch(node, fh).await?;
             inner.seen(node, &attr, asked).map(|attr| (attr, asked))
@@ -132,20 +155,26 @@ impl Inner {
 
     /// Asks the server for a node's attributes: through an open handle if there is one, else by path.
     async fn fetch(self: &Arc<Self>, node: u64, fh: Option<u64>) -> Answer<Attr> {
-        if let Some(remote) = self.live_handle(node, fh) {
-            return Ok(self.with(&remote, |file| async move { file.stat().await }).await?);
+        if let Some(used) = self.live_handle(node, fh) {
+            return Ok(self.with(&used.remote, |file| async move { file.stat().await }).await?);
         }
         let path = self.node_path(node)?;
         Ok(self.ask(|| self.share.stat(&path)).await?)
     }
 
-    fn live_handle(&self, node: u64, fh: Option<u64>) -> Option<Arc<crate::file::Remote>> {
+    /// An open handle of a node, which is not closed meanwhile: an SFTP server may give its number to the next file.
+    fn live_handle(self: &Arc<Self>, node: u64, fh: Option<u64>) -> Option<InUse> {
+        let in_use = |file: &Arc<FileState>, remote: &Arc<Remote>| {
+            remote.join();
+            InUse { inner: self.clone(), file: file.clone(), remote: remote.clone() }
+        };
         if let Some(handle) = fh.and_then(|fh| self.file_handle(fh).ok()) {
-            return Some(handle.remote.clone());
+            return Some(in_use(&handle.file, &handle.remote));
         }
-        let file = self.table.lock().get(node)?.file.clone()?;
+        let file = self.known_file(node)?;
         let live = file.live.lock();
-        live.iter().find(|remote| !remote.is_unused()).or(live.first()).cloned()
+        let remote = live.iter().find(|remote| !remote.is_unused()).or(live.first())?;
+        Some(in_use(&file, remote))
     }
 
     pub(super) fn setattr(self: &Arc<Self>, header: Header, reply: Reply, set: SetattrIn) -> Begun {
@@ -200,14 +229,67 @@ impl Inner {
         same && set.size.is_none() && self.capabilities().contains(Capabilities::TIMES_STAY)
     }
 
+    /// A file was changed through a handle, or by its path. Times that were set are set through all others that may write,
+    /// too, or each would set its own when it is closed.
+    async fn keep_times(
+        &self,
+        file: &FileState,
+        through: Option<&Arc<Remote>>,
+        set: &SetAttr,
+        is_dated: bool,
+    ) {
+        if !is_dated {
+            if let Some(remote) = through.filter(|_| set.size.is_some()) {
+                remote.changes();
+            }
+            return;
+        }
+        let times = &SetAttr { modified: set.modified, ..SetAttr::default() };
+        let live = file.live.lock().clone();
+        for remote in &live {
+            let is_set = match through {
+                Some(own) if Arc::ptr_eq(own, remote) => true,
+                _ if !remote.access.contains(Access::WRITE) => false,
+                _ => self.with(remote, |file| async move { file.set_attr(times).await }).await.is_ok(),
+            };
+            if is_set {
+                remote.times_set();
+            }
+        }
+    }
+
+    /// Brings the time of modification up to date where the server does not, since it was set through this handle.
+    pub(super) async fn catch_up(&self, remote: &Remote) -> Answer<()> {
+        if remote.is_behind() {
+            let (asked, times) = (Instant::now(), &SetAttr { modified: Some(now()), ..SetAttr::default() });
+            // What is written meanwhile is later than that.
+            remote.times_set();
+            let set = self.with(remote, |file| async move { file.set_attr(times).await }).await;
+            let attr = set.inspect_err(|_| remote.changes())?;
+            let mut table = self.table.lock();
+            table.saw(remote.node, &attr, asked);
+            if let Some(known) = table.get_mut(remote.node) {
+                known.changed = Some(Instant::now());
+            }
+        }
+        Ok(())
+    }
+
     async fn change(self: &Arc<Self>, node: u64, fh: Option<u64>, set: &SetAttr) -> Answer<Attr> {
+        let asked = Instant::now();
         if *set == SetAttr::default() {
             return self.fetch(node, fh).await;
         }
-        let file = self.table.lock().get(node).and_then(|known| known.file.clone());
-        let handle = self
+        let file = self.known_file(node);
+        let is_dated = set.modified.is_some() && self.capabilities().contains(Capabilities::TIMES_STAY);
+        if let Some(file) = file.as_ref().filter(|_| is_dated) {
+            // One that has written would set the time once more when it is closed.
+            self.close_unused(file).await;
+        }
+        let used = self
             .live_handle(node, fh)
-            .filter(|remote| set.size.is_none() || remote.access.contains(cleardown_share::Access::WRITE));
+            .filter(|used| set.size.is_none() || used.remote.access.contains(Access::WRITE));
+        let handle = used.as_ref().map(|used| used.remote.clone());
         let ask = async || match &handle {
             Some(remote) => self.with(remote, |file| async move { file.set_attr(set).await }).await,
             None => {
@@ -217,11 +299,12 @@ impl Inner {
         };
         let mut changed = match &file {
             Some(file) if self.may_overtake(file, handle.as_ref(), set) => {
-                let losses = self.losses.load(Ordering::Relaxed);
+                let (losses, end) = (self.losses.load(Ordering::Relaxed), file.pending_end());
                 let (settled, changed) = tokio::join!(self.settled(file), ask());
                 settled?;
                 // On a new handle a write may have come late after all.
-                if losses == self.losses.load(Ordering::Relaxed) { changed } else { ask().await }
+                let lost = losses != self.losses.load(Ordering::Relaxed);
+                if lost { ask().await } else { changed.map(|attr| grown(attr, end)) }
             }
             Some(file) => {
                 // A write that comes later would change size and times again.
@@ -230,6 +313,11 @@ impl Inner {
             }
             None => ask().await,
         };
+        if changed.is_ok()
+            && let Some(file) = &file
+        {
+            self.keep_times(file, handle.as_ref(), set, is_dated).await;
+        }
         if let Err(error) = &changed
             && error.errno == libc::EOPNOTSUPP
             && set.mode.is_some()
@@ -241,8 +329,14 @@ impl Inner {
         if let Ok(attr) = &mut changed {
             let mut table = self.table.lock();
             if let Some(known) = table.get_mut(node) {
-                known.seen =
-                    Some(crate::nodes::Seen { attr: attr.clone(), asked: Instant::now(), exact: true });
+                if set.size.is_some() {
+                    known.wrote();
+                }
+                if set.modified.is_some() {
+                    known.set_date(attr.modified);
+                }
+                let exact = known.date(attr, asked);
+                known.seen = Some(crate::nodes::Seen { attr: attr.clone(), asked: Instant::now(), exact });
                 known.changed = Some(Instant::now());
                 known.pages = None;
             }
@@ -253,6 +347,14 @@ impl Inner {
             }
         }
         Ok(changed?)
+    }
+}
+
+/// The server's answer may be older than the data that it has acknowledged meanwhile, up to this end.
+fn grown(attr: Attr, end: Option<u64>) -> Attr {
+    match end.filter(|end| *end > attr.size) {
+        Some(size) => Attr { size, allocated: None, ..attr },
+        None => attr,
     }
 }
 

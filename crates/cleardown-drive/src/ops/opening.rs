@@ -51,6 +51,7 @@ impl Inner {
             }
             let how = OpenHow { access, disposition, mode: 0, lease: true };
             let head = if truncates { 0 } else { inner.head_of(node, flags) };
+            let _passing = file.passing();
             let (asked, version) = (Instant::now(), file.version());
             let (opened, head) = match head {
                 0 => (inner.ask(|| inner.share.open(&path, how)).await?, None),
@@ -101,7 +102,10 @@ impl Inner {
             return None;
         }
         let live = file.live.lock();
-        let remote = live.iter().find(|remote| remote.access.contains(access) && remote.lease().read)?;
+        let serves = |remote: &&Arc<Remote>| {
+            remote.access.contains(access) && remote.lease().read && !remote.keeps_times()
+        };
+        let remote = live.iter().find(serves)?;
         remote.join();
         Some(remote.clone())
     }
@@ -235,7 +239,12 @@ impl Inner {
                 inner.discard(&file).await;
             }
             if let Some(known) = inner.table.lock().get_mut(node) {
-                known.seen = Some(crate::nodes::Seen { attr: opened.attr.clone(), asked, exact: true });
+                let mut attr = opened.attr.clone();
+                if flags & libc::O_TRUNC != 0 && !opened.created {
+                    known.wrote();
+                }
+                let exact = known.date(&mut attr, asked);
+                known.seen = Some(crate::nodes::Seen { attr, asked, exact });
                 entry = inner.entry_out(node, known, &opened.attr, asked);
             }
             inner.took(node, &opened.attr, asked, opened.file.lease());

@@ -124,6 +124,9 @@ pub struct Connect {
     /// The user on the server, if one was given.
     #[serde(default)]
     pub user: Option<String>,
+    /// Only the session is wanted: the share need not have folders.
+    #[serde(default)]
+    pub deviceless: bool,
     /// Never write to the share.
     #[serde(default)]
     pub read_only: bool,

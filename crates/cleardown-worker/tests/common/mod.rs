@@ -52,6 +52,7 @@ impl Worker {
         let wish = Connect {
             remote: remote.parse().unwrap(),
             user: user.map(|(name, _)| name.to_owned()),
+            deviceless: false,
             read_only: false,
             kerberos: None,
             accept_host_key: None,
