@@ -24,6 +24,10 @@ pub(crate) struct Daemon {
 }
 
 impl Service for Daemon {
+    fn may(&self, caller: Caller, call: &Call) -> Result<()> {
+        self.context.rules.check(caller, call)
+    }
+
     fn call(
         self: Arc<Self>,
         caller: Caller,
@@ -124,11 +128,16 @@ impl Daemon {
             }
         }
         if remembered_too {
-            let drives = self.context.memory.drives().await?;
+            let (drives, damaged) = self.context.memory.load().await?;
             let meant =
                 |drive: &LocalName| name.is_none_or(|name| name.parse().is_ok_and(|name| *drive == name));
-            let away = drives.into_iter().filter(|d| meant(&d.name) && registry.owner_of(&d.name).is_none());
-            list.extend(away.map(|drive| restore::remembered_view(&self.context, &drive)));
+            let away = |name: &LocalName| meant(name) && registry.owner_of(name).is_none();
+            let drives = drives.iter().filter(|drive| away(&drive.name));
+            list.extend(drives.map(|drive| restore::remembered_view(&self.context, drive)));
+            // What is no name of a drive shows in the whole list only.
+            let damaged =
+                damaged.into_iter().filter(|d| d.stem.parse().map_or(name.is_none(), |name| away(&name)));
+            list.extend(damaged.map(|damaged| restore::damaged_view(&self.context, damaged)));
         }
         let links = name.map_or_else(|| registry.links(), |name| registry.link(name).into_iter().collect());
         join_all(links.iter().filter(|link| link.shakes_hands()).map(|link| link.refresh())).await;

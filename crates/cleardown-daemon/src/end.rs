@@ -7,12 +7,13 @@ use cleardown_core::life::drive::Done;
 use cleardown_core::request::{EndRequest, Verb, Which};
 use cleardown_core::view::{DriveProof, EndReport, Ended, Holder, Proof, Refused, Released};
 use cleardown_core::{Error, ErrorKind, LocalName, Result};
-use cleardown_ipc::{Caller, ProgressSink};
+use cleardown_ipc::{Call, Caller, ProgressSink};
 use futures_util::future::join_all;
 
 use crate::context::Context;
 use crate::daemon::missing;
 use crate::handle::Handle;
+use crate::holders;
 use crate::link::{self, LinkHandle};
 use crate::restore;
 
@@ -51,7 +52,7 @@ pub(crate) async fn end(
                 }
                 let found = context.registry.called(name);
                 if found.is_empty() {
-                    match unconnected(context, &request, name).await {
+                    match unconnected(context, caller, &request, name).await {
                         Ok(ended) => report.ended.push(ended),
                         Err(error) => report.refused.push(refused(name.clone(), error)),
                     }
@@ -78,7 +79,7 @@ pub(crate) async fn end(
     for (handle, outcome) in handles.iter().zip(join_all(ends).await) {
         match outcome {
             Ok(ended) => report.ended.push(ended),
-            Err(error) => report.refused.push(refused(handle.spec.shown_name(), error)),
+            Err(error) => report.refused.push(in_vain(handle, request.verb, error).await),
         }
     }
     // Drives first: the way to their servers may be one of these links.
@@ -125,6 +126,19 @@ async fn end_one(
     Ok(ended)
 }
 
+/// A refusal; after a wait in vain with those who were waited for.
+async fn in_vain(handle: &Arc<Handle>, verb: Verb, mut error: Error) -> Refused {
+    let mut held = Vec::new();
+    if verb == Verb::Wait && matches!(error.kind, ErrorKind::Deadline { .. }) {
+        held = holders::of(handle).await.holders;
+        error =
+            held.iter().fold(error, |error, holder| error.because(format!("it is still in use by {holder}")));
+    }
+    let mut refused = refused(handle.spec.shown_name(), error);
+    refused.holders.append(&mut held);
+    refused
+}
+
 /// Takes a reference to a deviceless connection away, and says how many are left; 0 when it was the last, which an end takes.
 fn drop_reference(context: &Context, handle: &Handle) -> u32 {
     if handle.spec.name.is_some() {
@@ -163,10 +177,12 @@ pub(crate) fn refused(name: String, error: Error) -> Refused {
 }
 
 /// A name that nothing is connected under: it may be remembered, and then be forgotten.
-async fn unconnected(context: &Context, request: &EndRequest, name: &str) -> Result<Ended> {
+async fn unconnected(context: &Context, caller: Caller, request: &EndRequest, name: &str) -> Result<Ended> {
     let Some(drive) = restore::remembered(context, name).await?.filter(|_| request.forget) else {
         return Err(missing(context, name).await);
     };
+    // Who may end what they have dialled may not change the profile for that.
+    context.rules.check(caller, &Call::Forget(name.to_owned()))?;
     context.memory.forget(&drive.name).await?;
     let proof = DriveProof {
         flushed_bytes: 0,

@@ -1,7 +1,10 @@
 //! The log of the daemon and its workers: the journal under a service manager, the terminal of whoever runs the daemon by hand,
 //! and else the file `log` in the run-time directory.
 
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
 
 use rustix::fs::FileType;
 use tracing_subscriber::EnvFilter;
@@ -32,9 +35,17 @@ pub fn log_to_file(options: &Options) {
     if location.prepare().is_err() {
         return; // The daemon will say why.
     }
-    if let Ok(file) = std::fs::OpenOptions::new().create(true).append(true).open(location.dir.join("log")) {
+    if let Ok(file) = open(&location.dir.join("log")) {
         let _ = rustix::stdio::dup2_stderr(&file);
     }
+}
+
+/// Ours alone: it names servers and files, and everybody gets to the system's run-time directory.
+fn open(path: &Path) -> io::Result<File> {
+    let file = File::options().create(true).append(true).mode(0o600).open(path)?;
+    // One of an earlier version may be there.
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
 }
 
 fn is_managed() -> bool {
@@ -75,7 +86,7 @@ mod tests {
     fn a_log_that_grew_too_long_starts_anew() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
+        let mut file = open(&path).unwrap();
         file.write_all(&[b'x'; LONGEST as usize]).unwrap();
         bound(&file);
         assert_eq!(std::fs::metadata(&path).unwrap().len(), LONGEST as u64);
@@ -83,5 +94,16 @@ mod tests {
         bound(&file);
         file.write_all(b"new\n").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new\n");
+    }
+
+    #[test]
+    fn a_log_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        std::fs::write(&path, "before\n").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        open(&path).unwrap().write_all(b"new\n").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read(&path).unwrap(), b"before\nnew\n");
     }
 }

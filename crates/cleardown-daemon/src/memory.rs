@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use cleardown_core::link::{Entry, EntryName};
 use cleardown_core::{Error, ErrorKind, LocalName, Remote, Result};
 use cleardown_ipc::Secret;
-use cleardown_profile::{Drive, Drives, PhoneBook, Secrets, secrets};
+use cleardown_profile::{Damaged, Drive, Drives, PhoneBook, Secrets, secrets};
 
 /// The profile.
 #[derive(Clone, Debug)]
@@ -29,12 +29,17 @@ impl Memory {
 
     /// All remembered drives; damaged entries are logged and left out.
     pub(crate) async fn drives(&self) -> Result<Vec<Drive>> {
-        let Some((drives, _)) = self.drives.clone() else { return Ok(Vec::new()) };
+        Ok(self.load().await?.0)
+    }
+
+    /// All remembered drives, and the damaged entries.
+    pub(crate) async fn load(&self) -> Result<(Vec<Drive>, Vec<Damaged>)> {
+        let Some((drives, _)) = self.drives.clone() else { return Ok(Default::default()) };
         let loaded = blocking(move || drives.load()).await?;
-        for error in &loaded.damaged {
+        for Damaged { error, .. } in &loaded.damaged {
             tracing::warn!(%error, "the profile");
         }
-        Ok(loaded.entries)
+        Ok((loaded.entries, loaded.damaged))
     }
 
     /// The drive remembered under this name.

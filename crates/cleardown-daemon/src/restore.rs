@@ -7,12 +7,14 @@ use cleardown_core::request::MapRequest;
 use cleardown_core::view::{Connection, Kind, Status};
 use cleardown_core::{Error, ErrorKind, LocalName, Result};
 use cleardown_ipc::{Caller, ProgressSink};
-use cleardown_profile::Drive;
+use cleardown_profile::{Damaged, Drive};
 use futures_util::future::join_all;
 use serde::Serialize;
+use tokio::sync::broadcast::error::RecvError;
 
 use crate::context::Context;
-use crate::{map, network};
+use crate::handle::Handle;
+use crate::{map, network, sleep};
 
 /// The pauses between attempts grow up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -48,25 +50,20 @@ pub(crate) async fn restore(
 ) -> Result<Vec<Restored>> {
     let mut wanted = Vec::new();
     if names.is_empty() {
-        wanted.extend(
-            context.memory.drives().await?.into_iter().map(|drive| (drive.name.to_string(), Ok(drive))),
-        );
+        let (drives, damaged) = context.memory.load().await?;
+        wanted.extend(drives.into_iter().map(|drive| (drive.name.to_string(), Ok(Some(drive)))));
+        wanted.extend(damaged.into_iter().map(|damaged| (damaged.stem, Err(damaged.error))));
     }
     for name in names {
-        let drive = match remembered(context, &name).await {
-            Ok(Some(drive)) => Ok(drive),
-            Ok(None) => {
-                Err(Error::from(ErrorKind::NotConnected(name.clone())).because("it is not remembered"))
-            }
-            Err(error) => Err(error),
-        };
+        let drive = remembered(context, &name).await;
         wanted.push((name, drive));
     }
     let attempts = wanted.into_iter().map(|(name, drive)| {
         let progress = progress.clone();
         async move {
             let outcome = match drive {
-                Ok(drive) => once(context, caller, &drive, progress).await,
+                Ok(Some(drive)) => once(context, caller, &drive, progress).await,
+                Ok(None) => not_remembered(context, &name).await,
                 Err(error) => Err(error),
             };
             let (connection, error) = match outcome {
@@ -88,12 +85,39 @@ async fn once(
     if let Some(handle) = context.registry.owner_of(&drive.name)
         && handle.spec.remote.same_place(&drive.remote)
     {
-        return Ok(handle.view());
+        return try_again(context, &handle).await;
     }
     let mut request = drive.request(MapRequest::TIMEOUT);
     // It is in the profile already: nothing there is to change.
     request.remember = false;
     map::map(context, caller, request, None, progress).await
+}
+
+/// A drive that is not remembered can be connected all the same.
+async fn not_remembered(context: &Context, name: &str) -> Result<Connection> {
+    match name.parse().ok().and_then(|name| context.registry.owner_of(&name)) {
+        Some(handle) => try_again(context, &handle).await,
+        None => Err(Error::from(ErrorKind::NotConnected(name.into())).because("it is not remembered")),
+    }
+}
+
+/// A drive that waits for its server tries again at once: whoever asks may know that the cause is mended.
+async fn try_again(context: &Context, handle: &Handle) -> Result<Connection> {
+    let mut changes = context.registry.changes();
+    let is_away = || handle.shown().status == Status::Reconnecting;
+    if let Some((_, worker)) = handle.shown().worker.filter(|_| is_away()) {
+        sleep::tell_awake(worker).await;
+        let back = async { while is_away() && !matches!(changes.recv().await, Err(RecvError::Closed)) {} };
+        let _ = tokio::time::timeout(MapRequest::TIMEOUT, back).await;
+    }
+    let shown = handle.shown();
+    match shown.status {
+        Status::Reconnecting => {
+            let gone = Error::from(ErrorKind::ServerGone(handle.spec.remote.authority()));
+            Err(gone.because(shown.reason.unwrap_or_default()))
+        }
+        _ => Ok(handle.view()),
+    }
 }
 
 /// Connects all that is remembered, each again and again until it is connected or forgotten. A change of the
@@ -139,5 +163,15 @@ pub(crate) fn remembered_view(context: &Context, drive: &Drive) -> Connection {
         remembered: true,
         read_only: drive.read_only,
         ..Connection::new(drive.name.to_string(), Kind::Drive, Status::Remembered)
+    }
+}
+
+/// The line of the list for an entry of the profile that cannot be read: what is wrong with it is the reason.
+pub(crate) fn damaged_view(context: &Context, damaged: Damaged) -> Connection {
+    Connection {
+        reason: Some(damaged.error.to_string()),
+        owner: cleardown_kernel::users::user_name(context.rules.me),
+        remembered: true,
+        ..Connection::new(damaged.stem, Kind::Drive, Status::Failed)
     }
 }

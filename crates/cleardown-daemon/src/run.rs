@@ -13,6 +13,7 @@ use cleardown_ipc::peer::PATIENCE;
 use cleardown_ipc::{Call, Instance, Location, Peer, server};
 use cleardown_profile::secrets;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,6 +27,9 @@ use crate::options::Options;
 use crate::supervisor::Programs;
 use crate::{lifetime, link, manager, mount_table, reconcile, sleep};
 
+/// Descriptors that the daemon would like to have.
+const DESCRIPTORS: u64 = 16_384;
+
 /// Runs the daemon until it is asked to go, or has had nothing to do for a while. `ready` is called once, when
 /// clients can connect (or another daemon is there for them).
 ///
@@ -35,6 +39,7 @@ pub fn run(options: &Options, ready: impl FnOnce()) -> Result<()> {
     let handed_over = manager::handed_over();
     // Sockets and journals are the owner's; the system's socket is opened to everybody below.
     rustix::process::umask(Mode::from_raw_mode(0o077));
+    raise_descriptors();
     let mut location = Location::of(Instance::User);
     if let Some(dir) = &options.runtime_dir {
         location.dir = dir.clone();
@@ -50,6 +55,15 @@ pub fn run(options: &Options, ready: impl FnOnce()) -> Result<()> {
     // A thread that the kernel keeps (an unmount that hangs) must not keep the daemon.
     runtime.shutdown_background();
     outcome
+}
+
+/// Every connection, client and request has descriptors; the limit that most programs are started with is for select(2).
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
+    }
 }
 
 /// The lock that makes this the only daemon of its instance; none when there is another that answers.

@@ -38,6 +38,7 @@ pub(crate) async fn shares(
     let wish = Connect {
         user: user.or_else(|| remote.user.clone()),
         remote,
+        deviceless: true,
         read_only: true,
         kerberos,
         accept_host_key: None,

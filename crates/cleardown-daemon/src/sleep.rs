@@ -85,7 +85,8 @@ async fn wake(context: &Arc<Context>) {
     futures_util::join!(told, join_all(in_kernel));
 }
 
-async fn tell_awake(worker: Client) {
+/// Has a worker look at once whether its other end is there, and try again if it is not.
+pub(crate) async fn tell_awake(worker: Client) {
     if let Err(error) = worker.request(Request::Wake, &[], AWAKE).await {
         tracing::debug!(%error, "telling a worker that the machine is awake");
     }

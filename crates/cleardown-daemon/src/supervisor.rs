@@ -1,5 +1,6 @@
 //! Workers: how they are started, and how the daemon holds on to them.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -174,6 +175,9 @@ impl Spawner for Programs {
 fn run(program: &Path, id: &str, listener: &OwnedFd, how: How) -> io::Result<u32> {
     let user = how.user.map(Credentials::of).transpose()?;
     let mut command = Command::new(program);
+    if user.is_some() {
+        command.env_clear().envs(for_others(std::env::vars_os()));
+    }
     command.arg0("cleardownd").args(["worker", id]).current_dir("/");
     command.stdin(Stdio::from(listener.try_clone()?)).stdout(Stdio::null()).stderr(Stdio::inherit());
     // SAFETY: setsid(2), setgroups(2), setresgid(2) and setresuid(2) are async-signal-safe as bare system calls, and
@@ -187,6 +191,16 @@ fn run(program: &Path, id: &str, listener: &OwnedFd, how: How) -> io::Result<u32
     }
     // Dropping a child leaves it alone: it outlives us, and as long as we live we reap it by its pidfd.
     command.spawn().map(|child| child.id())
+}
+
+/// What of our environment another user may see: root's may hold anything, and programs that a phone-book entry names as the
+/// line get their worker's.
+fn for_others(
+    ours: impl Iterator<Item = (OsString, OsString)>,
+) -> impl Iterator<Item = (OsString, OsString)> {
+    let is_theirs =
+        |name: &str| matches!(name, "PATH" | "LANG" | "TZ" | "CLEARDOWN_LOG") || name.starts_with("LC_");
+    ours.filter(move |(name, _)| name.to_str().is_some_and(is_theirs))
 }
 
 fn by_number(file: &OwnedFd) -> PathBuf {
@@ -244,6 +258,29 @@ mod tests {
 
     fn beside(folder: &Path) -> Programs {
         Programs { own: "/bin/true".into(), for_links: Programs::for_links(folder) }
+    }
+
+    #[test]
+    fn another_users_worker_does_not_get_roots_environment() {
+        let ours =
+            [("PATH", "/bin"), ("LC_ALL", "C"), ("AWS_SECRET_ACCESS_KEY", "x"), ("SSH_AUTH_SOCK", "/tmp/a")];
+        let theirs = for_others(ours.into_iter().map(|(name, value)| (name.into(), value.into())));
+        assert_eq!(theirs.map(|(name, _)| name).collect::<Vec<_>>(), ["PATH", "LC_ALL"]);
+    }
+
+    /// As root, to be another user; `environ` is what the kernel gave the program.
+    #[test]
+    fn a_program_of_another_user_is_started_without_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let own = folder.path().join("own");
+        fs::write(&own, "#!/bin/sh\ntr '\\0' '\\n' < /proc/$$/environ | grep -q '^HOME='\n").unwrap();
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
+        let programs = Programs { own, for_links: None };
+        assert!(std::env::var_os("HOME").is_some());
+        assert_eq!(runs(&programs, How::default()), Some(0), "what is our own has it");
+        let nobody = How { user: Some(65534), for_links: false };
+        assert_eq!(runs(&programs, nobody), Some(1));
     }
 
     const FOR_LINKS: How = How { user: None, for_links: true };

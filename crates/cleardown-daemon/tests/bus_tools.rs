@@ -10,8 +10,12 @@ struct Daemon {
 
 impl Daemon {
     fn start() -> Daemon {
+        Daemon::start_by(Command::new(env!("CARGO_BIN_EXE_cleardownd")))
+    }
+
+    fn start_by(mut command: Command) -> Daemon {
         let dir = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_cleardownd"))
+        let mut child = command
             .args(["--stay", "--runtime-dir"])
             .arg(dir.path().join("run"))
             .env("CLEARDOWN_RUNTIME_DIR", dir.path().join("run"))
@@ -92,6 +96,16 @@ fn dbus_send_calls_with_and_without_a_bus_in_mind() {
         let said = daemon.says(&format!("dbus-send {way} --print-reply {call}"));
         assert!(said.contains(env!("CARGO_PKG_VERSION")), "{said}");
     }
+}
+
+#[test]
+fn the_daemon_takes_descriptors_for_many_clients() {
+    let mut command = Command::new("prlimit");
+    command.args(["--nofile=1024:4096", env!("CARGO_BIN_EXE_cleardownd")]);
+    let daemon = Daemon::start_by(command);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.child.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(line.split_whitespace().nth(3), Some("4096"), "{line}");
 }
 
 #[test]

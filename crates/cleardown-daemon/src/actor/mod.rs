@@ -131,9 +131,17 @@ pub(crate) async fn open(
     tokio::spawn(actor.run(actions));
     match answered.await {
         Ok(Ok(_)) => Ok(handle),
-        Ok(Err(error)) => Err(error),
+        Ok(Err(error)) => Err(silent_server(error, &handle)),
         Err(_) => Err(Error::from(ErrorKind::Daemon("it lost the connection".into()))),
     }
+}
+
+/// The life cycle knows a connection's name only; it is the server that did not answer.
+fn silent_server(mut error: Error, handle: &Handle) -> Error {
+    if let ErrorKind::Timeout { server, .. } = &mut error.kind {
+        *server = handle.spec.remote.authority();
+    }
+    error
 }
 
 /// Takes up a connection that a former daemon left.
@@ -332,7 +340,7 @@ impl Actor {
     /// Shows how it is now.
     fn publish(&mut self) {
         let state = self.machine.state();
-        let reason = self.machine.reason().map(ToString::to_string);
+        let reason = self.machine.reason().map(Error::line);
         let worker = self.worker.as_ref().map(|w| (w.process.identity().pid, w.client.clone()));
         let changed = self.handle.show(|shown| {
             shown.status = self.machine.status();

@@ -56,6 +56,7 @@ impl Actor {
         let request = Request::Connect(Connect {
             remote: spec.remote.clone(),
             user: spec.user.clone(),
+            deviceless: spec.at.is_none(),
             read_only: spec.read_only,
             kerberos: spec.kerberos.clone(),
             accept_host_key: spec.accept_host_key.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cleardown_core::life::link::Found;
 use cleardown_core::{Error, Result};
+use cleardown_kernel::Process;
 use cleardown_kernel::net::{self, Tun, wireguard};
 use cleardown_worker::control::{Reply, Request};
 use futures_util::future::join_all;
@@ -76,6 +77,18 @@ fn examine_device(mut record: Record) -> Remains {
     Remains { record, secret: None, worker: None, tun: None, agreed, found }
 }
 
+/// A worker says itself which process it is, and is its owner's: root must not kill another user's process on its word.
+fn is_owners(process: &Process, owner: u32) -> bool {
+    let is_theirs = process.user().is_ok_and(|user| user == owner);
+    if !is_theirs {
+        tracing::warn!(
+            pid = process.identity().pid,
+            "a worker named a process that is not its owner's, or has ended"
+        );
+    }
+    is_theirs
+}
+
 async fn examine(context: &Context, mut record: Record) -> Remains {
     if record.spec.is_in_kernel() {
         return examine_device(record);
@@ -89,7 +102,8 @@ async fn examine(context: &Context, mut record: Record) -> Remains {
     let mut tun = None;
     let mut status = None;
     let mut worker = None;
-    match supervisor::find(&context.worker_socket(&record.spec.id), PATIENCE).await {
+    let answers = supervisor::find(&context.worker_socket(&record.spec.id), PATIENCE).await;
+    match answers.filter(|(found, _)| is_owners(&found.process, record.spec.owner)) {
         Some((found, its)) => {
             secret = ask_secret(&found.client).await;
             if let Ok((Reply::Descriptors { present: true }, mut descriptors)) =
@@ -115,4 +129,16 @@ async fn examine(context: &Context, mut record: Record) -> Remains {
     };
     let agreed = status.and_then(|link| link.agreed);
     Remains { record, secret, worker, tun, agreed, found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_cannot_pass_for_another_users_process() {
+        let own = Process::of(std::process::id()).unwrap();
+        let me = rustix::process::geteuid().as_raw();
+        assert!(is_owners(&own, me) && !is_owners(&own, me + 1000));
+    }
 }

@@ -12,6 +12,7 @@ use cleardown_core::request::{EndRequest, MapRequest, Name, Verb, Which};
 use cleardown_core::view::{Connection, EndReport, Status};
 use cleardown_core::{ErrorKind, Result};
 use cleardown_ipc::{Caller, Location, ProgressSink, Secret};
+use cleardown_profile::Drive;
 use cleardown_profile::secrets::Bus;
 use tokio::runtime::Runtime;
 
@@ -104,6 +105,24 @@ async fn a_deviceless_connection_counts_its_references_and_ends_with_a_proof() {
 
     let report = end_with(&context, |_| ()).await;
     assert!(matches!(report.refused[0].error.kind, ErrorKind::NotConnected(_)));
+}
+
+#[tokio::test]
+async fn who_may_only_dial_forgets_no_drive() {
+    let dir = tempfile::tempdir().unwrap();
+    let context = context(dir.path(), &Pretend::new(Script::default()));
+    let (name, remote) = ("z:".parse().unwrap(), REMOTE.parse().unwrap());
+    let drive = Drive { name, remote, user: None, at: None, read_only: false, kerberos: false };
+    context.memory.remember(drive.clone(), None).await.unwrap();
+    let mut request = EndRequest::of(Which::Names(vec!["z:".into()]));
+    request.forget = true;
+    let somebody = Caller { uid: me().uid + 1000, pid: None };
+    for (caller, is_refused) in [(somebody, true), (me(), false)] {
+        let report = end::end(&context, caller, request.clone(), ProgressSink::none()).await.unwrap();
+        let refused = report.refused.iter().any(|r| matches!(r.error.kind, ErrorKind::NotPermitted(_)));
+        assert_eq!(refused, is_refused, "{report:?}");
+        assert_eq!(context.memory.drive(&drive.name).await.unwrap().is_some(), is_refused);
+    }
 }
 
 #[tokio::test]
