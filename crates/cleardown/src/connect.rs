@@ -66,8 +66,11 @@ fn is_name(text: &str) -> bool {
 /// The name of its entry without regard to case, or its handle (`#7`).
 fn same_link(text: &str, connection: &Connection) -> bool {
     let handle = connection.link.as_ref().is_some_and(|link| text == format!("#{}", link.handle));
-    let entry = || matches!((text.parse::<EntryName>(), connection.name.parse::<EntryName>()), (Ok(a), Ok(b)) if a == b);
-    handle || entry() || text == connection.name
+    handle || same_entry(text, &connection.name) || text == connection.name
+}
+
+fn same_entry(a: &str, b: &str) -> bool {
+    matches!((a.parse::<EntryName>(), b.parse::<EntryName>()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Local names are equal without regard to case and colon, remote names when they are the same place.
@@ -79,6 +82,17 @@ fn same_name(a: &str, b: &str) -> bool {
         (Ok(a), Ok(b)) => a.same_place(&b),
         _ => a == b,
     }
+}
+
+/// Which of the words on a command line names a connection or what was no connection: the first that does. A handle
+/// (`#7`) may name anything that no other word does.
+pub(crate) fn place_of(words: &[String], name: &str) -> usize {
+    let fits = |word: &String| {
+        let word = Wanted::parse(word).name;
+        same_name(word, name) || same_entry(word, name)
+    };
+    let place = words.iter().position(fits).or_else(|| words.iter().position(|word| word.starts_with('#')));
+    place.unwrap_or(words.len())
 }
 
 /// Names sorted by the daemon that has them; a name that nobody has goes to the caller's own, which says so.
@@ -149,6 +163,15 @@ mod tests {
         insta::assert_snapshot!(at("y:").unwrap_err(), @r#"
         several users have y:: write bob/Y or eve/y:
         "#);
+    }
+
+    #[test]
+    fn what_was_named_has_its_place_on_the_command_line() {
+        let words = ["eve/z:", r"\\fs1\x", "Office", "#7"].map(str::to_owned);
+        for (name, place) in [("Z", 0), ("//FS1/x", 1), ("office", 2), ("branch", 3)] {
+            assert_eq!(place_of(&words, name), place, "{name}");
+        }
+        assert_eq!(place_of(&words[..3], "y:"), 3, "a drive that goes with its link");
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) struct Source {
     #[arg(long, value_name = "N", conflicts_with = "password_file")]
     password_fd: Option<i32>,
 
-    /// Read the password from the first line of this file.
+    /// Read the password from the first line of this file; a byte-order mark in front (UTF-8) is no part of it.
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 }
@@ -60,7 +60,16 @@ fn from_file(path: &Path, ui: &mut Ui) -> Result<Secret> {
     if open_to_others {
         ui.hint(format!("others may read {}: chmod 600 makes it yours alone", path.display()));
     }
-    first_line(&mut file, &during)
+    first_line(&mut file, &during).map(without_mark)
+}
+
+/// Editors of Windows begin a file with a byte-order mark, which nobody sees. What a program writes to a descriptor is
+/// taken as it is.
+fn without_mark(secret: Secret) -> Secret {
+    match secret.expose().strip_prefix('\u{feff}') {
+        Some(password) => Secret::new(password.to_owned()),
+        None => secret,
+    }
 }
 
 /// The text up to the first line's end, or all of it. It is read byte by byte from the buffer's fixed place, so
@@ -133,6 +142,22 @@ mod tests {
         assert_eq!(read(b"\xff"), None);
         assert_eq!(read(&[b'x'; LONGEST]).map(|p| p.len()), Some(LONGEST));
         assert_eq!(read(&[b'x'; LONGEST + 1]), None);
+    }
+
+    #[test]
+    fn the_mark_at_the_start_of_a_file_is_no_part_of_the_password() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mut ui) =
+            (folder.path().join("password"), Ui::test(Box::new(io::sink()), Box::new(io::sink())));
+        for (content, password) in [("\u{feff}tiger\r\n", "tiger"), ("tiger\u{feff}", "tiger\u{feff}")] {
+            std::fs::write(&path, content).unwrap();
+            assert_eq!(from_file(&path, &mut ui).unwrap().expose(), password);
+        }
+        assert_eq!(
+            read("\u{feff}tiger".as_bytes()).as_deref(),
+            Some("\u{feff}tiger"),
+            "a program writes no mark"
+        );
     }
 
     #[test]

@@ -57,17 +57,47 @@ struct Failed<'a> {
 
 impl<'a> Restored<'a> {
     pub(crate) fn new(outcomes: &'a [(String, Result<Connection>)]) -> Self {
-        let mut report = Restored { version: JSON_VERSION, restored: Vec::new(), failed: Vec::new() };
-        for (name, outcome) in outcomes {
-            match outcome {
-                Ok(connection) => report.restored.push(connection),
-                Err(error) => {
-                    let (code, reason) = (error.code().0, error.to_string());
-                    report.failed.push(Failed { name, code, reason, error });
-                }
-            }
-        }
-        report
+        let restored = outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).collect();
+        Restored { version: JSON_VERSION, restored, failed: failed(outcomes) }
+    }
+}
+
+fn failed<T>(outcomes: &[(String, Result<T>)]) -> Vec<Failed<'_>> {
+    let failures = outcomes.iter().filter_map(|(name, outcome)| Some((name, outcome.as_ref().err()?)));
+    failures
+        .map(|(name, error)| Failed { name, code: error.code().0, reason: error.to_string(), error })
+        .collect()
+}
+
+fn done(outcomes: &[(String, Result<()>)]) -> Vec<&str> {
+    outcomes.iter().filter(|(_, outcome)| outcome.is_ok()).map(|(name, _)| name.as_str()).collect()
+}
+
+/// `forget --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Forgotten<'a> {
+    version: u32,
+    forgotten: Vec<&'a str>,
+    failed: Vec<Failed<'a>>,
+}
+
+impl<'a> Forgotten<'a> {
+    pub(crate) fn new(outcomes: &'a [(String, Result<()>)]) -> Self {
+        Forgotten { version: JSON_VERSION, forgotten: done(outcomes), failed: failed(outcomes) }
+    }
+}
+
+/// `remember --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Remembered<'a> {
+    version: u32,
+    remembered: Vec<&'a str>,
+    failed: Vec<Failed<'a>>,
+}
+
+impl<'a> Remembered<'a> {
+    pub(crate) fn new(outcomes: &'a [(String, Result<()>)]) -> Self {
+        Remembered { version: JSON_VERSION, remembered: done(outcomes), failed: failed(outcomes) }
     }
 }
 
@@ -94,13 +124,17 @@ impl<'a> BookEntry<'a> {
 pub(crate) struct Book<'a> {
     version: u32,
     entries: Vec<BookEntry<'a>>,
-    damaged: &'a [Error],
+    damaged: Vec<&'a Error>,
 }
 
 impl<'a> Book<'a> {
     pub(crate) fn new(loaded: &'a Loaded<Found>) -> Self {
         let entries = loaded.entries.iter().map(BookEntry::new).collect();
-        Book { version: JSON_VERSION, entries, damaged: &loaded.damaged }
+        Book {
+            version: JSON_VERSION,
+            entries,
+            damaged: loaded.damaged.iter().map(|damaged| &damaged.error).collect(),
+        }
     }
 }
 
@@ -155,11 +189,9 @@ pub(crate) fn print(ui: &mut Ui, value: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-/// Prints one document on one line, for streams.
-pub(crate) fn print_line(ui: &mut Ui, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string(value).map_err(unlikely)?;
-    ui.data(text);
-    Ok(())
+/// One document on one line, for streams.
+pub(crate) fn line(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(unlikely)
 }
 
 fn unlikely(error: serde_json::Error) -> Error {

@@ -6,6 +6,7 @@ use cleardown_core::view::{
     Refused, Released, Status,
 };
 use cleardown_core::{Error, ErrorKind};
+use cleardown_profile::Damaged;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -134,7 +135,8 @@ fn the_phone_book_fits_the_schema() {
             dialling: Dialling::default(),
         },
     };
-    let loaded = Loaded { entries: devices.map(found).into(), damaged: vec![refusal()] };
+    let damaged = Damaged { stem: "branch".into(), error: refusal() };
+    let loaded = Loaded { entries: devices.map(found).into(), damaged: vec![damaged] };
     loaded.entries.iter().for_each(|found| fits("one_entry", &OneEntry::new(found)));
     fits("book", &Book::new(&loaded));
     let port = |kind| Port { tty: "ttyS0".into(), kind, title: "serial".into() };
@@ -207,6 +209,9 @@ fn reports_fit_the_schema() {
     );
     let outcomes = [("z:".to_owned(), Ok(connection("z:", "//fs1/x"))), ("y:".to_owned(), Err(refusal()))];
     fits("restore", &Restored::new(&outcomes));
+    let outcomes = [("z:".to_owned(), Ok(())), ("y:".to_owned(), Err(refusal()))];
+    fits("forget", &Forgotten::new(&outcomes));
+    fits("remember", &Remembered::new(&outcomes));
 }
 
 #[test]

@@ -44,6 +44,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     let code = match parsed {
         Ok(cli) => run(cli, &mut ui),
         Err(error) => {
+            let ours = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Error>());
+            if let Some(ours) = ours {
+                return ExitCode::from(fail(&mut ui, ours));
+            }
             // Help and version are data; anything else is a usage error, exit code 2. A closed pipe is nobody's fault.
             let _ = error.print();
             return ExitCode::from(u8::from(error.use_stderr()) * Exit::Usage as u8);
@@ -60,9 +64,10 @@ fn run(cli: Cli, ui: &mut Ui) -> u8 {
     let outcome = runtime.block_on(commands::dispatch(cli, ui));
     // What still runs (a prompt, a lookup) is not waited for: the daemon does the work, not we.
     runtime.shutdown_background();
-    match outcome {
-        Ok(code) => code,
-        Err(error) => fail(ui, &error),
+    match (outcome, ui.unwritten.take()) {
+        (Ok(0), Some(error)) => fail(ui, &Error::os("writing the output", &error)),
+        (Ok(code), _) => code,
+        (Err(error), _) => fail(ui, &error),
     }
 }
 

@@ -85,6 +85,7 @@ mod tests {
             Kerberos { server: s("fs1"), why: s("the ticket of eve@EXAMPLE.COM has expired") },
             AccessDenied(s("//fs1/secret")),
             NoSuchShare(s("//fs1/nothing")),
+            NoFolders(s("//fs1/IPC$")),
             Protocol { server: s("fs1"), why: s("it speaks SMB 1 only") },
             HostKeyUnknown { host: s("nas"), algorithm: s("ssh-ed25519"), fingerprint: s("SHA256:abc") },
             HostKeyChanged { host: s("nas"), fingerprint: s("SHA256:def") },

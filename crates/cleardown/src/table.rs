@@ -102,7 +102,7 @@ fn row(connection: &Connection, ui: &Ui) -> Vec<String> {
         connection.status.to_string(),
         name,
         connection.at.as_deref().map_or_else(dash, |at| ui.short(at)),
-        connection.remote.clone(),
+        if connection.remote.is_empty() { dash() } else { connection.remote.clone() },
         format::holders(&connection.holders),
         if connection.pending_bytes == 0 { dash() } else { format::bytes(connection.pending_bytes) },
     ]

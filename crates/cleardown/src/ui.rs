@@ -19,6 +19,8 @@ pub(crate) struct Ui {
     pub(crate) interactive: bool,
     /// The user's home folder, which is shown as `~`.
     pub(crate) home: Option<String>,
+    /// Why data did not arrive, when the reader is there.
+    pub(crate) unwritten: Option<io::Error>,
 }
 
 impl Ui {
@@ -33,25 +35,27 @@ impl Ui {
             live: terminal && !dumb,
             interactive: terminal && io::stdin().is_terminal(),
             home: std::env::var("HOME").ok().filter(|home| home.len() > 1),
+            unwritten: None,
         }
     }
 
     #[cfg(test)]
     pub(crate) fn test(out: Box<dyn Write>, err: Box<dyn Write>) -> Ui {
         let home = Some("/home/eve".into());
-        Ui { out, err, columns: None, live: false, interactive: false, home }
+        Ui { out, err, columns: None, live: false, interactive: false, home, unwritten: None }
     }
 
     /// A line of data. A reader that has gone away is no error.
     pub(crate) fn data(&mut self, line: impl AsRef<str>) {
-        let _ = writeln!(self.out, "{}", line.as_ref());
-        let _ = self.out.flush();
+        self.raw(&format!("{}\n", line.as_ref()));
     }
 
     /// Data without a line's end.
     pub(crate) fn raw(&mut self, text: &str) {
-        let _ = self.out.write_all(text.as_bytes());
-        let _ = self.out.flush();
+        match self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => self.unwritten = Some(error),
+            _ => {}
+        }
     }
 
     /// A line for people.

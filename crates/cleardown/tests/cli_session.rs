@@ -68,6 +68,23 @@ fn json_is_versioned() {
 }
 
 #[test]
+fn what_can_be_remembered_and_forgotten_is_whatever_the_others_are() {
+    let world = World::new();
+    world.run(&["map", "z:", "//fs1/projects"]).expect(0);
+    for (command, done) in [("remember", "remembered"), ("forget", "forgotten")] {
+        let ran = world.run(&[command, "x:", "z:"]).expect(4);
+        assert_eq!(ran.out, format!("z: is {done}\n"));
+        assert!(ran.err.starts_with("error: x: is not connected (WNet 2250)\n"), "{}", ran.err);
+        let report = world.run(&[command, "x:", "z:", "--json"]).expect(4).json();
+        assert_eq!((&report["version"], &report[done]), (&json!(1), &json!(["z:"])));
+        assert_eq!(
+            (&report["failed"][0]["name"], &report["failed"][0]["code"]),
+            (&json!("x:"), &json!(2250))
+        );
+    }
+}
+
+#[test]
 fn a_taken_name_gives_10_and_a_hint() {
     let world = World::new();
     world.run(&["map", "z:", "//fs1/a"]).expect(0);
@@ -84,7 +101,9 @@ fn a_taken_name_gives_10_and_a_hint() {
 fn a_password_comes_from_a_descriptor_or_a_private_file() {
     let world = World::new();
     let wrong = world.run(&["map", "z:", "//locked/x", "--user", "eve"]).expect(7);
-    assert!(wrong.err.contains("  because: STATUS_LOGON_FAILURE\nhint: "), "{}", wrong.err);
+    let why = "  because: STATUS_LOGON_FAILURE\n  \
+               because: no password was given, and there is no terminal to ask on\nhint: ";
+    assert!(wrong.err.contains(why), "{}", wrong.err);
 
     let line = format!("{AWKWARD}\n");
     let map = ["map", "z:", "//locked/x", "--user", "eve"];
@@ -123,6 +142,19 @@ fn an_unknown_host_key_is_shown_and_asked_about() {
     assert!(declined.out.contains(FINGERPRINT), "{declined:#?}");
     let trusted = world.run_on_terminal(&map, "yes\n").expect(0);
     assert!(trusted.out.contains("n: is connected to"), "{trusted:#?}");
+}
+
+#[test]
+fn of_several_refusals_the_first_on_the_command_line_decides() {
+    let world = World::new();
+    world.run(&["map", "z:", "//fs1/a"]).expect(0);
+    world.daemon.hold("z:");
+    for (first, second, code) in [("Z", "x:", 5), ("x:", "Z", 4)] {
+        let report = world.run(&["end", first, second, "--json"]).expect(code).json();
+        let names = report["refused"].as_array().unwrap().iter().map(|refused| &refused["name"]);
+        let expected = if code == 5 { ["z:", "x:"] } else { ["x:", "z:"] };
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+    }
 }
 
 #[test]
@@ -195,6 +227,11 @@ fn watch_prints_the_list_again_at_each_change() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = || serde_json::from_str::<serde_json::Value>(&lines.next().unwrap().unwrap()).unwrap();
     assert_eq!(next()["connections"][0]["pending_bytes"], json!(0));
+    // What does not show is no news.
+    let asked = || world.daemon.lists.load(Ordering::SeqCst);
+    let before = asked();
+    world.daemon.announce();
+    wait_until("the list is asked for", || asked() > before);
     world.daemon.list.lock().unwrap()[0].pending_bytes = 5;
     world.daemon.announce();
     assert_eq!(next()["connections"][0]["pending_bytes"], json!(5));

@@ -105,6 +105,8 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<u8> {
             Err(signal) => return interrupted(&client, &request, signal, ui).await,
         }
     }
+    // Daemons refuse at once what is not there, and end drives before links; people look for the order that they gave.
+    report.refused.sort_by_key(|refused| connect::place_of(&args.names, &refused.name));
     if args.json {
         json::print(ui, &report)?;
     } else {
@@ -127,7 +129,7 @@ pub(crate) async fn end(
     }
 }
 
-/// A refusal weighs more than a loss that was asked for, and a loss more than something unproven.
+/// The first refusal decides; a refusal weighs more than a loss that was asked for, and a loss more than something unproven.
 pub(crate) fn exit(report: &EndReport, verb: Verb) -> Exit {
     if let Some(refused) = report.refused.first() {
         return refused.error.exit();

@@ -2,8 +2,8 @@
 
 use cleardown_core::{Exit, Result};
 
-use super::DONE;
-use crate::connect;
+use super::each;
+use crate::json;
 use crate::ui::Ui;
 
 /// Forget a remembered drive and its password; if it is connected, it stays so.
@@ -12,14 +12,18 @@ pub(crate) struct Args {
     /// The drives' names.
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
+
+    /// Print JSON (schema/v1.json).
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit> {
-    for (client, names) in connect::owners_of(&args.names).await? {
-        for name in names {
-            client.forget(&name).await?;
-            ui.data(format!("{name} is forgotten"));
-        }
+    let outcomes = each::each(&args.names, async |client, name| client.forget(name).await).await?;
+    if args.json {
+        json::print(ui, &json::Forgotten::new(&outcomes))?;
+    } else {
+        each::show(&outcomes, "forgotten", ui);
     }
-    DONE
+    Ok(each::exit(&outcomes))
 }

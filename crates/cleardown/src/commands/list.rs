@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "remembered")]
     watch: bool,
 
-    /// Show what is remembered too, connected or not.
+    /// Show what is remembered too, connected or not, and which of it cannot be read.
     #[arg(long)]
     remembered: bool,
 }
@@ -44,10 +44,8 @@ async fn once(args: Args, ui: &mut Ui) -> Result<Exit> {
     let connections = merged(&parts);
     if args.json {
         json::print(ui, &Listing { version: JSON_VERSION, connections })?;
-    } else if connections.is_empty() {
-        ui.note("nothing is connected");
     } else {
-        show(&connections, ui);
+        Frame::of(&connections, ui).show(ui);
     }
     DONE
 }
@@ -62,20 +60,37 @@ fn merged(parts: &[Vec<Connection>]) -> Vec<Connection> {
     all.into_iter().filter(|c| !foreign(c) || known.insert(interface(c))).collect()
 }
 
-fn show(connections: &[Connection], ui: &mut Ui) {
-    let lines = table::of_connections(connections, ui).lines(ui.columns);
-    lines.iter().for_each(|line| ui.data(line));
-    for connection in connections {
-        if let Some(reason) = &connection.reason {
-            ui.note(format!("{}: {reason}", connection.name.trim_end_matches(':')));
+/// What is printed of a list.
+#[derive(PartialEq, Eq)]
+struct Frame {
+    lines: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Frame {
+    fn of(connections: &[Connection], ui: &Ui) -> Frame {
+        if connections.is_empty() {
+            return Frame { lines: Vec::new(), notes: vec!["nothing is connected".to_owned()] };
         }
+        let name = |c: &Connection| c.name.trim_end_matches(':').to_owned();
+        let note = |c: &Connection| Some(format!("{}: {}", name(c), c.reason.as_ref()?));
+        Frame {
+            lines: table::of_connections(connections, ui).lines(ui.columns),
+            notes: connections.iter().filter_map(note).collect(),
+        }
+    }
+
+    fn show(&self, ui: &mut Ui) {
+        self.lines.iter().for_each(|line| ui.data(line));
+        self.notes.iter().for_each(|note| ui.note(note));
     }
 }
 
-/// Shows the whole list at each change of any daemon's part of it, until the caller's own daemon goes away.
+/// Shows the whole list at each change of any daemon's part of it that shows, until the caller's own daemon goes away.
 async fn watch(args: Args, ui: &mut Ui) -> Result<Exit> {
     let clients = connect::all().await?;
     let mut parts: Vec<Vec<Connection>> = vec![Vec::new(); clients.len()];
+    let mut shown = None;
     let mut changes = SelectAll::new();
     for (index, client) in clients.iter().enumerate() {
         changes.push(part(index, client).await?);
@@ -90,10 +105,16 @@ async fn watch(args: Args, ui: &mut Ui) -> Result<Exit> {
         };
         parts[index] = part;
         let connections = merged(&parts);
-        if args.json {
-            json::print_line(ui, &Listing { version: JSON_VERSION, connections })?;
-        } else {
-            redraw(&connections, ui);
+        let frame = match args.json {
+            true => Frame {
+                lines: vec![json::line(&Listing { version: JSON_VERSION, connections })?],
+                notes: Vec::new(),
+            },
+            false => Frame::of(&connections, ui),
+        };
+        if shown.as_ref() != Some(&frame) {
+            redraw(&frame, args.json, ui);
+            shown = Some(frame);
         }
     }
     DONE
@@ -108,15 +129,13 @@ async fn part(index: usize, client: &Client) -> Result<Part> {
     Ok(lists.chain(gone).map(move |part| (index, part)).boxed())
 }
 
-fn redraw(connections: &[Connection], ui: &mut Ui) {
-    if ui.columns.is_some() && ui.live {
+/// Takes the place of the frame before on a terminal, and follows it elsewhere.
+fn redraw(frame: &Frame, json: bool, ui: &mut Ui) {
+    if ui.columns.is_some() && ui.live && !json {
         ui.raw("\x1b[H\x1b[J");
     }
-    match connections {
-        [] => ui.note("nothing is connected"),
-        connections => show(connections, ui),
-    }
-    if ui.columns.is_none() {
+    frame.show(ui);
+    if ui.columns.is_none() && !json {
         ui.data("");
     }
 }

@@ -151,6 +151,9 @@ pub(crate) async fn persist(
                 }
                 request.accept_host_key = Some(fingerprint);
             }
+            ErrorKind::Authentication { .. } if secret.is_none() => {
+                return Err(error.because("no password was given, and there is no terminal to ask on"));
+            }
             _ => return Err(error),
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod dial;
+mod each;
 pub(crate) mod end;
 pub(crate) mod forget;
 pub(crate) mod holders;

@@ -2,8 +2,8 @@
 
 use cleardown_core::{Exit, Result};
 
-use super::DONE;
-use crate::connect;
+use super::each;
+use crate::json;
 use crate::ui::Ui;
 
 /// Remember a connected drive, so that it comes back at the next login.
@@ -12,14 +12,18 @@ pub(crate) struct Args {
     /// The drives' names.
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
+
+    /// Print JSON (schema/v1.json).
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit> {
-    for (client, names) in connect::owners_of(&args.names).await? {
-        for name in names {
-            client.remember(&name).await?;
-            ui.data(format!("{name} is remembered"));
-        }
+    let outcomes = each::each(&args.names, async |client, name| client.remember(name).await).await?;
+    if args.json {
+        json::print(ui, &json::Remembered::new(&outcomes))?;
+    } else {
+        each::show(&outcomes, "remembered", ui);
     }
-    DONE
+    Ok(each::exit(&outcomes))
 }

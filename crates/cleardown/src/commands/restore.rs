@@ -1,15 +1,17 @@
 //! `restore`: connect what is remembered.
 
+use cleardown_core::Result;
 use cleardown_core::view::Connection;
-use cleardown_core::{Exit, Result};
 
+use super::each;
 use crate::progress::Meter;
 use crate::ui::Ui;
 use crate::{connect, interrupt, json};
 
 /// Connect remembered drives, those named or all.
 ///
-/// They are connected in parallel, so that one dead server delays no other.
+/// They are connected in parallel, so that one dead server delays no other. A drive named
+/// here that has lost its server, remembered or not, tries again at once.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The drives' names; none means all.
@@ -39,9 +41,7 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<u8> {
     } else {
         show(&outcomes, ui);
     }
-    // The first failure decides, so that a script that restores one drive learns why it failed.
-    let failed = outcomes.iter().find_map(|(_, outcome)| outcome.as_ref().err());
-    Ok(failed.map_or(Exit::Done, |error| error.exit()) as u8)
+    Ok(each::exit(&outcomes) as u8)
 }
 
 fn show(outcomes: &[(String, Result<Connection>)], ui: &mut Ui) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cleardown_core::view::{Connection, Kind, Link};
+use cleardown_core::view::{Connection, Kind, Link, Status};
 use cleardown_core::{Exit, Result};
 
 use super::DONE;
@@ -37,7 +37,8 @@ fn lines(c: &Connection, ui: &Ui) -> Vec<String> {
         None => drive_rows(c, ui),
     };
     let foreign = c.link.as_ref().is_some_and(|link| link.foreign);
-    if !foreign {
+    let was_up = !matches!(c.status, Status::Opening | Status::Remembered);
+    if was_up && !foreign {
         rows.push(("up", format::duration(Duration::from_secs(c.up_seconds))));
     }
     let process = if foreign { "process" } else { "worker" };

@@ -12,6 +12,7 @@ mod use_list;
 mod view;
 
 use cleardown_core::{Error, Result};
+use cleardown_profile::{NetUse, config_dir};
 
 use self::parse::{Net, Use};
 use crate::ui::Ui;
@@ -58,11 +59,24 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> u8 {
 async fn use_command(what: Use, ui: &mut Ui) -> Result<u8> {
     match what {
         Use::List => use_list::all(ui).await,
+        Use::Persistent(persistent) => {
+            choose(NetUse { persistent })?;
+            Ok(completed(ui))
+        }
         Use::Show(name) => use_list::one(&name, ui).await,
         Use::Add(add) => use_add::run(add, ui).await,
         Use::Delete { name, yes } => use_delete::one(&name, yes, ui).await,
         Use::DeleteAll { yes } => use_delete::all(yes, ui).await,
     }
+}
+
+/// What was chosen, in the profile of whoever has one.
+fn chosen() -> Result<NetUse> {
+    config_dir().map_or_else(|_| Ok(NetUse::default()), |config| NetUse::load(&config))
+}
+
+fn choose(choice: NetUse) -> Result<()> {
+    choice.save(&config_dir()?)
 }
 
 fn help_message(code: u32, ui: &mut Ui) -> u8 {

@@ -24,10 +24,17 @@ pub(super) enum Net {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Use {
     List,
+    /// Whether later connections are remembered where nothing is said.
+    Persistent(bool),
     Show(String),
     Add(Add),
-    Delete { name: String, yes: Option<bool> },
-    DeleteAll { yes: Option<bool> },
+    Delete {
+        name: String,
+        yes: Option<bool>,
+    },
+    DeleteAll {
+        yes: Option<bool>,
+    },
 }
 
 /// A new connection.
@@ -38,7 +45,8 @@ pub(super) struct Add {
     pub(super) user: Option<String>,
     /// `*`: ask for the password.
     pub(super) ask: bool,
-    pub(super) persistent: bool,
+    /// Whether it is remembered; none: as the profile has it.
+    pub(super) persistent: Option<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -150,6 +158,9 @@ fn parse_add(places: &[&str], options: Options) -> Result<Use, String> {
     let plain = options.user.is_none() && options.persistent.is_none();
     let (name, rest) = match places {
         [] if plain => return Ok(Use::List),
+        [] if options.user.is_none() => {
+            return options.persistent.map(Use::Persistent).ok_or_else(String::new);
+        }
         [name] if plain && remote(name).is_none() && *name != "*" => return Ok(Use::Show(place(name)?)),
         [first, rest @ ..] if remote(first).is_some() => (Name::Deviceless, [&[*first], rest].concat()),
         ["*", rest @ ..] => (Name::FirstFree, rest.to_vec()),
@@ -166,9 +177,7 @@ fn parse_add(places: &[&str], options: Options) -> Result<Use, String> {
         _ => return Err(String::new()),
     };
     let remote = remote(share).ok_or_else(|| format!("The network name {share} is invalid."))?;
-    // A connection without a local name is never remembered.
-    let persistent = options.persistent.unwrap_or(true) && name != Name::Deviceless;
-    Ok(Use::Add(Add { name, remote, user: options.user, ask, persistent }))
+    Ok(Use::Add(Add { name, remote, user: options.user, ask, persistent: options.persistent }))
 }
 
 fn remote(text: &str) -> Option<Remote> {
@@ -193,7 +202,7 @@ mod tests {
     }
 
     fn add(name: Name, remote: &str) -> Add {
-        Add { name, remote: remote.parse().unwrap(), user: None, ask: false, persistent: true }
+        Add { name, remote: remote.parse().unwrap(), user: None, ask: false, persistent: None }
     }
 
     fn given(name: &str) -> Name {
@@ -224,14 +233,13 @@ mod tests {
             (r"use z: \\fs1\projects *", Use::Add(Add { ask: true, ..z() })),
             (r"use z: \\fs1\projects /user:DOM\eve", Use::Add(Add { user: user.clone(), ..z() })),
             (r"use /U:DOM\eve z: \\fs1\projects *", Use::Add(Add { user, ask: true, ..z() })),
-            (r"use z: \\fs1\projects /persistent:no", Use::Add(Add { persistent: false, ..z() })),
-            (r"use z: \\fs1\projects /PERSISTENT:YES", Use::Add(z())),
-            (r"use z: \\fs1\projects /p:n", Use::Add(Add { persistent: false, ..z() })),
+            (r"use z: \\fs1\projects /persistent:no", Use::Add(Add { persistent: Some(false), ..z() })),
+            (r"use z: \\fs1\projects /PERSISTENT:YES", Use::Add(Add { persistent: Some(true), ..z() })),
+            (r"use z: \\fs1\projects /p:n", Use::Add(Add { persistent: Some(false), ..z() })),
             (r"use * \\fs1\projects", Use::Add(add(Name::FirstFree, r"\\fs1\projects"))),
-            (
-                r"use \\fs1\projects",
-                Use::Add(Add { persistent: false, ..add(Name::Deviceless, "//fs1/projects") }),
-            ),
+            (r"use \\fs1\projects", Use::Add(add(Name::Deviceless, "//fs1/projects"))),
+            ("use /persistent:no", Use::Persistent(false)),
+            ("use /P:Y", Use::Persistent(true)),
             ("use n: sftp://nas/srv", Use::Add(add(given("n:"), "sftp://nas/srv"))),
             ("use z: /delete", Use::Delete { name: "z:".into(), yes: None }),
             ("use z: /d /y", Use::Delete { name: "z:".into(), yes: Some(true) }),
@@ -263,6 +271,8 @@ mod tests {
             "use z: /delete /user:eve",
             "use /delete",
             "use /user:eve",
+            "use /user:eve /persistent:no",
+            "use z: /persistent:no",
             "use *",
             "use z: //fs1/x /user:",
             "helpmsg x",
@@ -284,6 +294,8 @@ mod tests {
         net use z: /delete /user:eve -> A command was used with conflicting switches.
         net use /delete -> 
         net use /user:eve -> 
+        net use /user:eve /persistent:no -> 
+        net use z: /persistent:no -> 
         net use * -> 
         net use z: //fs1/x /user: -> The option /USER: is unknown.
         net helpmsg x -> x is no number.

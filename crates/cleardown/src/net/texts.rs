@@ -11,6 +11,8 @@ NET USE
         [/PERSISTENT:{YES | NO}]
         [[/DELETE] [/YES | /NO]]
 
+NET USE [/PERSISTENT:{YES | NO}]
+
 NET USE {devicename | \\computername\sharename | *} /DELETE [/YES | /NO]
 
 NET VIEW [\\computername [/ALL]]
@@ -30,6 +32,7 @@ pub(super) fn system(code: u32) -> Option<&'static str> {
         53 => "The network path was not found.",
         59 => "An unexpected network error occurred.",
         64 => "The specified network name is no longer available.",
+        66 => "The network resource type is not correct.",
         67 => "The network name cannot be found.",
         85 => "The local device name is already in use.",
         86 => "The specified network password is not correct.",

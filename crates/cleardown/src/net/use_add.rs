@@ -2,19 +2,25 @@
 
 use cleardown_core::request::{MapRequest, Name};
 use cleardown_core::{Error, ErrorKind, Result};
+use cleardown_profile::NetUse;
 
 use super::parse::Add;
-use super::{FAILED, backslashed, completed, shown};
+use super::{FAILED, backslashed, choose, chosen, completed, shown};
 use crate::commands::map;
 use crate::ui::Ui;
 use crate::{connect, credentials, format};
 
 pub(super) async fn run(add: Add, ui: &mut Ui) -> Result<u8> {
+    let persistent = match add.persistent {
+        Some(persistent) => persistent,
+        None => chosen()?.persistent,
+    };
     let mut request = MapRequest {
+        // A connection without a local name is never remembered.
+        remember: persistent && add.name != Name::Deviceless,
         name: add.name,
         remote: add.remote,
         at: None,
-        remember: add.persistent,
         read_only: false,
         user: add.user,
         replace: false,
@@ -40,6 +46,12 @@ pub(super) async fn run(add: Add, ui: &mut Ui) -> Result<u8> {
             return Ok(FAILED);
         }
     };
+    // As in Windows, what was said last holds for the next ones too.
+    if add.persistent.is_some()
+        && let Err(error) = choose(NetUse { persistent })
+    {
+        ui.error(&error);
+    }
     if request.name == Name::FirstFree {
         ui.data(format!("Drive {} is now connected to {remote}.\n", shown(&connection.name)));
     }

@@ -2,8 +2,9 @@
 
 use cleardown_core::Result;
 use cleardown_core::view::{Connection, Kind, Status};
+use cleardown_profile::NetUse;
 
-use super::{backslashed, completed, shown};
+use super::{backslashed, chosen, completed, shown};
 use crate::ui::Ui;
 use crate::{connect, format, table};
 
@@ -12,12 +13,13 @@ pub(super) async fn all(ui: &mut Ui) -> Result<u8> {
     let client = connect::own().await?;
     let mut list = client.list(true, false).await?;
     list.retain(|connection| connection.kind != Kind::Link);
-    lines(&list).iter().for_each(|line| ui.data(line));
+    lines(&list, chosen()?).iter().for_each(|line| ui.data(line));
     if list.is_empty() { Ok(super::DONE) } else { Ok(completed(ui)) }
 }
 
-fn lines(list: &[Connection]) -> Vec<String> {
-    let mut lines = vec!["New connections will be remembered.\n".to_owned()];
+fn lines(list: &[Connection], NetUse { persistent }: NetUse) -> Vec<String> {
+    let will = if persistent { "will" } else { "will not" };
+    let mut lines = vec![format!("New connections {will} be remembered.\n")];
     if list.is_empty() {
         lines.push("There are no entries in the list.\n".to_owned());
         return lines;
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_list_has_the_columns_of_windows() {
-        insta::assert_snapshot!(lines(&examples()).join("\n"), @r#"
+        insta::assert_snapshot!(lines(&examples(), NetUse::default()).join("\n"), @r#"
         New connections will be remembered.
 
 
@@ -107,8 +109,8 @@ mod tests {
 
     #[test]
     fn an_empty_list_says_so() {
-        insta::assert_snapshot!(lines(&[]).join("\n"), @r#"
-        New connections will be remembered.
+        insta::assert_snapshot!(lines(&[], NetUse { persistent: false }).join("\n"), @r#"
+        New connections will not be remembered.
 
         There are no entries in the list.
         "#);

@@ -23,6 +23,8 @@ pub(crate) struct Daemon {
     pub(crate) dials: Mutex<Vec<DialRequest>>,
     /// The profile in which it looks entries up.
     pub(crate) config: std::sync::OnceLock<std::path::PathBuf>,
+    /// How often the list was asked for.
+    pub(crate) lists: AtomicUsize,
     /// Calls that were dropped before they were answered.
     pub(crate) cancelled: AtomicUsize,
     changes: broadcast::Sender<Change>,
@@ -35,6 +37,7 @@ impl Daemon {
             requests: Mutex::default(),
             dials: Mutex::default(),
             config: std::sync::OnceLock::new(),
+            lists: AtomicUsize::new(0),
             cancelled: AtomicUsize::new(0),
             changes: broadcast::channel(16).0,
         }
@@ -101,10 +104,12 @@ impl Daemon {
     }
 
     fn end(&self, request: &EndRequest) -> EndReport {
-        let names = match &request.which {
+        let mut names = match &request.which {
             Which::Names(names) => names.clone(),
             Which::All => self.list.lock().unwrap().iter().map(|c| c.name.clone()).collect(),
         };
+        // The real one, too, refuses at once what is not there.
+        names.sort_by_key(|name| self.find(name).is_ok());
         let mut report = EndReport { version: JSON_VERSION, ..EndReport::default() };
         for name in names {
             match self.find(&name) {
@@ -124,7 +129,11 @@ impl Daemon {
 
     async fn answer(&self, call: Call, progress: ProgressSink) -> Result<Values> {
         match call {
-            Call::List { .. } => Values::of(&*self.list.lock().unwrap()),
+            Call::List { .. } => {
+                let list = Values::of(&*self.list.lock().unwrap());
+                self.lists.fetch_add(1, Ordering::SeqCst);
+                list
+            }
             Call::Status(name) => Values::of(&self.find(&name)?),
             Call::Holders(name) => {
                 let unseen = vec!["processes in another mount namespace".to_owned()];
@@ -200,6 +209,10 @@ impl Drop for Dropped<'_> {
 }
 
 impl Service for Daemon {
+    fn may(&self, _caller: Caller, _call: &Call) -> Result<()> {
+        Ok(())
+    }
+
     fn call(
         self: Arc<Self>,
         _: Caller,

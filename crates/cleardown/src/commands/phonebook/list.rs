@@ -29,7 +29,7 @@ pub(super) fn run(args: &Args, ui: &mut Ui) -> Result<Exit> {
     if !loaded.entries.is_empty() {
         table(&loaded.entries).lines(ui.columns).iter().for_each(|line| ui.data(line));
     }
-    loaded.damaged.iter().for_each(|error| ui.error(error));
+    loaded.damaged.iter().for_each(|damaged| ui.error(&damaged.error));
     DONE
 }
 

@@ -22,7 +22,12 @@ pub(super) fn run(args: &Args, ui: &mut Ui) -> Result<Exit> {
     let outcomes: Vec<Result<Found>> = match args.names.is_empty() {
         true => {
             let loaded = books.load()?;
-            loaded.entries.into_iter().map(Ok).chain(loaded.damaged.into_iter().map(Err)).collect()
+            loaded
+                .entries
+                .into_iter()
+                .map(Ok)
+                .chain(loaded.damaged.into_iter().map(|damaged| Err(damaged.error)))
+                .collect()
         }
         false => args.names.iter().map(|name| books.find(name)).collect(),
     };
