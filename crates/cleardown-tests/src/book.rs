@@ -3,18 +3,54 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+/// How far a time of modification may be off: SFTP has whole seconds, and a file system's clock goes in ticks.
+const COARSE: Duration = Duration::from_millis(1100);
 
 /// What the server must have under one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Promise {
-    /// A file whose content has this [`hash`].
-    Content(u64),
+    /// A file.
+    File {
+        /// The [`hash`] of its content.
+        content: u64,
+        /// When it was changed.
+        modified: Modified,
+    },
     /// Nothing: it was removed or renamed.
     Nothing,
     /// After an error nobody knows.
     Unknown,
+}
+
+/// When a file was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Modified {
+    /// Its time was set to this, in seconds since 1970.
+    Set(u64),
+    /// Its last change began then, in seconds since 1970.
+    NotBefore(u64),
+}
+
+impl Modified {
+    /// A change begins now.
+    pub fn now() -> Modified {
+        Modified::NotBefore(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+    }
+
+    /// Whether a file may have this time of modification.
+    pub fn allows(self, time: SystemTime) -> bool {
+        match self {
+            Modified::Set(seconds) => time == UNIX_EPOCH + Duration::from_secs(seconds),
+            Modified::NotBefore(seconds) => {
+                let begun = UNIX_EPOCH + Duration::from_secs(seconds);
+                time + COARSE >= begun && time <= SystemTime::now() + COARSE
+            }
+        }
+    }
 }
 
 /// All promises, by name.
@@ -24,24 +60,22 @@ pub struct Book {
     pub promises: BTreeMap<String, Promise>,
     /// What applications were told when something failed, and how often.
     pub errors: BTreeMap<String, usize>,
+    /// What applications were told that was not true.
+    pub untruths: Vec<String>,
 }
 
 impl Book {
-    /// Notes what came of an operation: `promise` if it was acknowledged.
-    pub fn note<T>(&mut self, name: &str, done: &io::Result<T>, promise: Promise) {
-        if let Err(error) = done {
-            *self.errors.entry(error.to_string()).or_default() += 1;
-        }
-        self.promises.insert(name.to_owned(), if done.is_ok() { promise } else { Promise::Unknown });
+    /// An application was told that something failed.
+    pub fn failed(&mut self, what: &str, error: &io::Error) {
+        *self.errors.entry(format!("{what}: {error}")).or_default() += 1;
     }
 
     /// Both books in one.
     #[must_use]
     pub fn and(mut self, other: Book) -> Book {
         self.promises.extend(other.promises);
-        for (error, times) in other.errors {
-            *self.errors.entry(error).or_default() += times;
-        }
+        self.untruths.extend(other.untruths);
+        other.errors.into_iter().for_each(|(error, times)| *self.errors.entry(error).or_default() += times);
         self
     }
 }

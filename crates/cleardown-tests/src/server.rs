@@ -56,6 +56,14 @@ impl Server {
         }
     }
 
+    /// The remote name of its share of pipes, which has no folders.
+    pub fn pipes(&self) -> String {
+        match self {
+            Server::Smb(samba, ..) => samba.remote("IPC$"),
+            Server::Sftp(_) => panic!("SFTP has no pipes"),
+        }
+    }
+
     /// Whether its locks keep its other clients away.
     pub fn has_locks(&self) -> bool {
         matches!(self, Server::Smb(..))

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -29,6 +29,10 @@ impl Writers {
         command.arg(folder).arg(seed.to_string());
         command.stdin(Stdio::piped()).stdout(File::create(&book).unwrap());
         Writers { child: command.spawn().unwrap(), book }
+    }
+
+    fn expect_faults(&mut self) {
+        self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
     }
 
     /// Tells them to come to an end, and reads what they were promised.
@@ -86,27 +90,39 @@ fn torture(protocol: Protocol, seconds: u64, seed: u64) {
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
     let z = machine.map("z:", &server).join("data");
-    let writers = Writers::start(&z, seed, machine.path("book"));
-    disturb(&machine, &mut server, seed, Duration::from_secs(seconds));
+    let mut writers = Writers::start(&z, seed, machine.path("book"));
+    let calm = Duration::from_secs(seconds / 4);
+    std::thread::sleep(calm);
+    writers.expect_faults();
+    disturb(&machine, &mut server, seed, Duration::from_secs(seconds) - calm);
     let book = writers.end();
     eventually("connected", || machine.status("z:") == "connected");
     machine.end("z:");
     let kept = book.promises.iter().filter(|(name, promise)| check(&folder, name, **promise, seed)).count();
     println!("{protocol:?}: {kept} of {} promises were made, and all are kept", book.promises.len());
     println!("{protocol:?}: applications saw {:?}", book.errors);
+    assert!(
+        book.untruths.is_empty(),
+        "applications were told what is not true; seed {seed}: {:#?}",
+        book.untruths
+    );
     assert!(kept > 0, "nothing was ever acknowledged; seed {seed}");
 }
 
 /// Whether there was a promise; it must be kept.
 fn check(folder: &Path, name: &str, promise: Promise, seed: u64) -> bool {
-    let there = fs::read(folder.join(name));
+    let path = folder.join(name);
+    let there = fs::metadata(&path).and_then(|seen| Ok((seen.modified()?, fs::read(&path)?)));
     match (promise, there) {
         (Promise::Unknown, _) => return false,
-        (Promise::Content(wanted), Ok(bytes)) => {
-            assert_eq!(hash(&bytes), wanted, "{name} is damaged ({} bytes); seed {seed}", bytes.len());
+        (Promise::File { content, modified }, Ok((time, bytes))) => {
+            assert_eq!(hash(&bytes), content, "{name} is damaged ({} bytes); seed {seed}", bytes.len());
+            assert!(modified.allows(time), "{name} was modified {time:?}, not {modified:?}; seed {seed}");
         }
-        (Promise::Content(_), Err(error)) => panic!("{name} is lost: {error}; seed {seed}"),
-        (Promise::Nothing, Ok(bytes)) => panic!("{name} is back with {} bytes; seed {seed}", bytes.len()),
+        (Promise::File { .. }, Err(error)) => panic!("{name} is lost: {error}; seed {seed}"),
+        (Promise::Nothing, Ok((_, bytes))) => {
+            panic!("{name} is back with {} bytes; seed {seed}", bytes.len())
+        }
         (Promise::Nothing, Err(error)) => {
             assert_eq!(error.kind(), io::ErrorKind::NotFound, "{name}; seed {seed}")
         }
@@ -120,6 +136,9 @@ fn disturb(machine: &Machine, server: &mut Server, seed: u64, time: Duration) {
     let end = Instant::now() + time;
     while Instant::now() < end {
         std::thread::sleep(Duration::from_millis(random.random_range(50..800)));
+        if std::env::var_os("CALM").is_some() {
+            continue;
+        }
         match random.random_range(0..10) {
             0 | 1 => {
                 server.stop();

@@ -268,3 +268,24 @@ fn a_restarted_server_is_found_again(stage: &mut Stage) {
     machine.end("z:");
     assert_eq!(fs::read_to_string(server.folder().join("a")).unwrap(), "one\ntwo\n");
 }
+
+/// What is pending needs the drive, so that ending it and mapping it again is no way out.
+#[test]
+fn a_drive_whose_password_was_changed_says_so_and_comes_back_when_told() {
+    cleardown_tests::needs_root!();
+    let Stage { machine, server } = Stage::new(cleardown_tests::Protocol::Smb, Who::User);
+    let Server::Smb(samba, _, eve) = &server else { unreachable!() };
+    let z = machine.map("z:", &server);
+    samba.set_password(eve, "changed").unwrap();
+    samba.kill_sessions();
+    let why = format!("did not accept the user {}", eve.name);
+    eventually("the list says why", || {
+        machine.connection("z:").unwrap()["reason"].as_str().is_some_and(|reason| reason.contains(&why))
+    });
+    machine.run(&["restore", "z:"]).exits(1).says(&why);
+
+    samba.set_password(eve, &eve.password).unwrap();
+    machine.run(&["restore", "z:"]).ok();
+    machine.script(&format!("echo back > {}/a", z.display())).answer().ok();
+    machine.end("z:");
+}

@@ -62,7 +62,10 @@ fn waiting_has_a_deadline(stage: &mut Stage) {
     let Stage { machine, server } = stage;
     machine.map("z:", server);
     let holder = writer(machine);
-    machine.run(&["end", "z:", "--wait=1"]).exits(3);
+    machine.run(&["end", "z:", "--wait=1"]).exits(3).says("it is still in use by");
+    let answer = machine.run(&["end", "z:", "--wait=1", "--json"]).exits(3);
+    let holders = answer.json()["refused"][0]["holders"].clone();
+    assert!(holders.as_array().unwrap().iter().any(|h| h["pid"] == holder.pid()), "{answer}");
     assert_eq!(machine.status("z:"), "connected");
     drop(holder);
     machine.end("z:");
@@ -107,15 +110,23 @@ fn a_second_caller_joins(stage: &mut Stage) {
 fn detach_frees_the_name(stage: &mut Stage) {
     let Stage { machine, server } = stage;
     let z = machine.map("z:", server);
-    let script = format!("exec 3> {}/lazy; echo up; sleep 3; echo still here >&3; exec 3>&-", z.display());
+    let (go, lazy) = (machine.path("home/go"), z.join("lazy").display().to_string());
+    let script = format!(
+        "exec 3> {lazy}; until [ -e {} ]; do sleep 0.05; done; echo still here >&3; exec 3>&-",
+        go.display()
+    );
     let holder = machine.script(&script);
-    let listed =
-        || machine.run(&["holders", "z:", "--json"]).json()["holders"].as_array().map_or(0, Vec::len);
-    eventually("a holder", || listed() > 0);
+    let held = || {
+        let listed = machine.run(&["holders", "z:", "--json"]).json();
+        listed["holders"][0]["path"].as_str().map(str::to_owned)
+    };
+    eventually("a holder", || held().as_ref() == Some(&lazy));
     machine.run(&["end", "z:", "--detach"]).ok();
     assert!(!is_mounted(&z));
+    assert_eq!(held().as_ref(), Some(&lazy), "it is shown where it was");
     // The name can be used again at once, and the holder goes on.
     machine.map("z:", server);
+    fs::write(go, "").unwrap();
     holder.answer().ok();
     eventually("the late write", || {
         fs::read_to_string(server.folder().join("lazy")).unwrap_or_default() == "still here\n"

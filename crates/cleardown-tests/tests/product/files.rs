@@ -17,6 +17,7 @@ on_every_stage!(
     links_where_there_are_some,
     mappings_reach_the_server,
     locks_exclude_each_other,
+    times_that_were_set_stay_until_the_next_write,
 );
 
 #[test]
@@ -169,6 +170,31 @@ fn locks_exclude_each_other(stage: &mut Stage) {
     "#;
     as_user(machine, &z, script);
     machine.end("z:");
+}
+
+/// An SMB server sets the time of modification for each handle that has written, and for none through which it was set.
+fn times_that_were_set_stay_until_the_next_write(stage: &mut Stage) {
+    let Stage { machine, server } = stage;
+    let z = machine.map("z:", server);
+    let script = r#"
+        old() { touch ${2:--h} -d @1234567890 $1; is_old $1; }
+        is_old() { [ $(stat -c %Y $1) = 1234567890 ]; }
+        is_new() { ! is_old $1; }
+        printf once > a; printf twice > a; old a; mv a twice; is_old twice         # by path, after two handles
+        printf x > b; exec 3>>b; printf y >&3; old b; exec 3>&-; mv b open; is_old open   # while it is open
+        printf x > c; old c; printf y >> c; is_new c                               # written again at once
+        exec 3>d; printf x >&3; old d; printf y >&3; exec 3>&-; is_new d           # and through the same handle
+        exec 3<>e; printf x >&3; old e -c; exec 3>&-; printf y >> e; is_new e
+        is_old f; printf y >> f; is_new f                                          # make(1) would look now
+    "#;
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_234_567_890);
+    let file = File::create(server.folder().join("f")).unwrap();
+    file.set_permissions(fs::Permissions::from_mode(0o666)).unwrap();
+    file.set_modified(then).unwrap();
+    as_user(machine, &z, script);
+    machine.end("z:");
+    let old = |name: &str| fs::metadata(server.folder().join(name)).unwrap().mtime() == 1_234_567_890;
+    assert!(old("twice") && old("open") && !old("c") && !old("d") && !old("e"));
 }
 
 #[test]

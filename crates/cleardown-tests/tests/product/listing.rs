@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use cleardown_tests::{Stage, on_every_stage};
+use cleardown_tests::{Machine, Stage, Who, on_every_stage, programs_folder};
 use serde_json::Value;
 
 on_every_stage!(a_frozen_server_costs_nothing, the_list_has_what_is_promised, watching);
@@ -61,4 +61,12 @@ fn watching(stage: &mut Stage) {
     }
     let _ = watch.kill();
     let _ = watch.wait();
+}
+
+#[test]
+fn a_list_that_cannot_be_written_is_an_error() {
+    cleardown_tests::needs_root!();
+    let machine = Machine::new(Who::User);
+    let script = format!("exec {}/cleardown list --json > /dev/full", programs_folder().display());
+    machine.script(&script).answer().exits(1).says("No space left");
 }

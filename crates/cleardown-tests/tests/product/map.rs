@@ -78,6 +78,23 @@ fn a_deviceless_connection_has_no_mount() {
     assert!(machine.list().is_empty());
 }
 
+/// The share of pipes, which every SMB server has: to log on, and nothing to see.
+#[test]
+fn a_share_without_folders_is_a_session_and_no_drive() {
+    cleardown_tests::needs_root!();
+    let machine = Machine::new(Who::User);
+    let server = Server::start(Protocol::Smb);
+    let pipes = server.pipes();
+    let log_on = server.log_on(&machine);
+    let log_on: Vec<&str> = log_on.iter().map(String::as_str).collect();
+    machine.run(&[&["map", "z:", &pipes], &log_on[..]].concat()).exits(1).says("WNet 66").says("no folders");
+    assert!(machine.list().is_empty());
+    machine.run(&[&["map", "-", &pipes], &log_on[..]].concat()).ok();
+    assert_eq!(machine.list()[0]["kind"], "deviceless");
+    let report = machine.run(&["end", &pipes, "--json"]).ok().json();
+    assert_eq!(report["ended"][0]["proof"]["session_closed"], true, "{report}");
+}
+
 #[test]
 fn two_drives_of_one_server_with_two_users() {
     cleardown_tests::needs_root!();
@@ -104,6 +121,7 @@ fn a_wrong_password_is_said_to_be_one() {
     let remote = server.remote();
     let args = ["map", "z:", &remote, "--user", "eve", "--password-file", file.to_str().unwrap()];
     machine.run(&args).exits(7).says("WNet 1326").says("hint:");
+    machine.run(&args[..5]).exits(7).says("no password was given");
     nothing_is_left(&machine);
 }
 
@@ -170,6 +188,7 @@ fn a_server_that_says_nothing_runs_into_the_deadline() {
     for scheme in ["smb", "sftp"] {
         let remote = format!("{scheme}://127.0.0.1:{port}/x");
         let answer = machine.run(&["map", "z:", &remote, "--timeout", "1"]).exits(3).says("WNet 121");
+        let answer = answer.says(&format!("127.0.0.1:{port} did not answer"));
         assert!(answer.took.as_secs() < 30, "{answer}");
     }
     nothing_is_left(&machine);
@@ -203,9 +222,10 @@ fn no_route_to_the_host() {
 fn names_that_are_none() {
     cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);
-    machine.run(&["map", "a/b", "//fs1/x"]).exits(2);
-    machine.run(&["map", "z:", "fs1"]).exits(2);
-    machine.run(&["map", "z:", "smb://eve:secret@fs1/x"]).exits(2);
+    machine.run(&["map", "a/b", "//fs1/x"]).exits(2).says("WNet 1200").says("hint:");
+    machine.run(&["map", "z:", "fs1"]).exits(2).says("WNet 67").says("hint: write //server/share");
+    let secret = machine.run(&["map", "z:", "smb://eve:secret@fs1/x"]).exits(2).says("eve:...@fs1");
+    assert!(!secret.err.contains("secret"), "{secret}");
     machine.run(&["map", "z:"]).exits(2);
 }
 

@@ -27,6 +27,38 @@ fn a_drive_is_added_listed_and_deleted() {
 }
 
 #[test]
+fn what_is_remembered_without_a_word() {
+    cleardown_tests::needs_root!();
+    let machine = Machine::new(Who::User);
+    let server = guest_server();
+    let net = |args: &[&str]| machine.run(&[&["net", "use"], args].concat()).ok();
+    let remembered = |name: &str| machine.connection(name).unwrap()["remembered"] == true;
+    net(&["/persistent:no"]).says("The command completed successfully.");
+    net(&[]).says("New connections will not be remembered.");
+    net(&["z:", &server.remote()]);
+    assert!(!remembered("z:"));
+    net(&["y:", &server.remote(), "/persistent:yes"]);
+    assert!(remembered("y:"));
+    // What was said last holds for the next one.
+    net(&["x:", &server.remote()]);
+    assert!(remembered("x:"));
+    net(&["*", "/delete", "/yes"]);
+}
+
+/// `net use \\server\IPC$` logs on, and nothing more.
+#[test]
+fn logging_on_to_a_server() {
+    cleardown_tests::needs_root!();
+    let machine = Machine::new(Who::User);
+    let server = guest_server();
+    let pipes = server.pipes();
+    let net = |args: &[&str]| machine.run(&[&["net", "use"], args].concat());
+    net(&["z:", &pipes]).exits(2).says("System error 66 has occurred.");
+    net(&[&pipes]).ok().says("The command completed successfully.");
+    net(&[&pipes, "/delete"]).ok();
+}
+
+#[test]
 fn the_binary_may_be_called_net() {
     cleardown_tests::needs_root!();
     let machine = Machine::new(Who::User);

@@ -73,6 +73,24 @@ fn a_dead_server_delays_no_other() {
     machine.end("z:");
 }
 
+#[test]
+fn a_damaged_file_is_named() {
+    cleardown_tests::needs_root!();
+    let machine = cleardown_tests::Machine::new(Who::User);
+    machine.folder("config/drives");
+    machine.file("config/drives/y.toml", "name = ");
+    machine.file("config/drives/z.toml", "name = \"z:\"\nremote = \"//fs1/x\"\n");
+    machine.run(&["restore", "y"]).exits(1).says("y could not be restored").says("y.toml:1:");
+    assert!(machine.list().is_empty());
+    machine.run(&["list", "--remembered"]).ok().says("remembered  z:").says("y.toml:1:");
+    let list = machine.run(&["list", "--remembered", "--json"]).ok().json();
+    let y = &list["connections"][0];
+    assert_eq!((&y["name"], &y["status"], &y["remembered"]), (&"y".into(), &"failed".into(), &true.into()));
+    assert!(y["reason"].as_str().unwrap().contains("y.toml:1:"), "{list}");
+    machine.run(&["forget", "y"]).ok();
+    machine.run(&["restore", "z:", "y"]).says("y could not be restored");
+}
+
 /// At login the server may not be there yet.
 #[test]
 fn a_drive_comes_back_when_its_server_does() {

@@ -103,6 +103,27 @@ static void adding(LPTSTR remote, LPTSTR password)
     CALL(NO_ERROR, WNetGetConnection(z, name, &size)); /* the drive to the same place stays */
 }
 
+/* The server's share of pipes has no folders: it is there to log on. */
+static void logging_on(LPTSTR remote, LPTSTR password)
+{
+    TCHAR pipes[MAX_PATH];
+    NETRESOURCE resource;
+    int at;
+
+    memset(&resource, 0, sizeof resource);
+    StringCchCopy(pipes, MAX_PATH, remote);
+    for (at = lstrlen(pipes); at > 0 && pipes[at - 1] != '/' && pipes[at - 1] != '\\'; at--)
+        ;
+    StringCchCopy(pipes + at, MAX_PATH - at, own("IPC$"));
+    resource.lpRemoteName = pipes;
+    resource.lpLocalName = y;
+    CALL(ERROR_BAD_DEV_TYPE, WNetAddConnection2(&resource, password, eve, 0));
+    resource.lpLocalName = NULL;
+    CALL(NO_ERROR, WNetAddConnection2(&resource, password, eve, 0));
+    CALL(NO_ERROR, WNetCancelConnection2(pipes, 0, FALSE));
+    CALL(ERROR_NOT_CONNECTED, WNetCancelConnection2(pipes, 0, FALSE));
+}
+
 static void asking(LPTSTR remote, LPTSTR mounted)
 {
     BYTE buffer[2048];
@@ -359,6 +380,7 @@ int main(int argc, char **argv)
     StringCchCopy(mounted, MAX_PATH, own(at));
 
     adding(remote, password);
+    logging_on(remote, password);
     asking(remote, mounted);
     enumerating(remote);
     places(remote);
