@@ -41,6 +41,7 @@ pub(crate) async fn shares(
         deviceless: true,
         read_only: true,
         kerberos,
+        previous: None,
         accept_host_key: None,
         timeout_ms: request.timeout_ms.clamp(*TIMEOUTS.start(), *TIMEOUTS.end()),
         request_timeout_ms: request.timeout_ms,

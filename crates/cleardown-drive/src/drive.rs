@@ -120,6 +120,7 @@ impl Drive {
         start: Start,
     ) -> io::Result<Arc<Drive>> {
         let inner = Inner::new(share, arena, options);
+        inner.arena.shared.set_session(inner.share.session_id());
         if let Some(events) = events {
             inner.runtime.spawn(crate::events::heed(Arc::downgrade(&inner), events));
         }

@@ -22,6 +22,9 @@ pub struct Config {
     pub password: Option<Zeroizing<String>>,
     /// Log on with Kerberos instead of NTLM.
     pub kerberos: Option<Kerberos>,
+    /// A session whose client is dead, and that this one replaces: the server ends it first, with all that is still on its
+    /// way (MS-SMB2 3.3.5.5.3).
+    pub previous: Option<u64>,
     /// Its folders are wanted: a share that has none (of pipes, of a printer) is refused.
     pub folders: bool,
     /// Refuse changes here already.
@@ -46,6 +49,7 @@ impl Config {
             user: None,
             password: None,
             kerberos: None,
+            previous: None,
             folders: true,
             read_only: false,
             encrypt: false,

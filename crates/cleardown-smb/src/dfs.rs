@@ -27,7 +27,7 @@ pub(crate) async fn refer(
     deadline: Instant,
 ) -> Result<Vec<Target>, Error> {
     let ipc = Target { share: "IPC$".into(), folder: Vec::new(), ..at.clone() };
-    let link = reach(config, client, &ipc, 0, 1, deadline).await?;
+    let link = reach(config, client, &ipc, None, 1, deadline).await?;
     let folder = String::from_utf16_lossy(&at.folder);
     let path = format!(r"\{}\{}\{folder}", at.host, at.share);
     let targets = ask(&link, path.trim_end_matches('\\'), at, deadline).await;

@@ -121,7 +121,7 @@ pub(crate) async fn reach(
     config: &Config,
     client: [u8; 16],
     target: &Target,
-    previous: u64,
+    previous: Option<u64>,
     generation: u64,
     deadline: Instant,
 ) -> Result<Link, Error> {

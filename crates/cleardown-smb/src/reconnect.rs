@@ -85,7 +85,8 @@ async fn attempt(core: &Arc<Core>, old: &Link) -> Result<Arc<Link>, cleardown_co
     let deadline = Instant::now() + core.config.timeout;
     let target = core.target.lock().clone();
     let quiet = crate::Config { progress: Arc::new(|_| {}), ..core.config.clone() };
-    let link = reach(&quiet, core.client, &target, old.granted.id, old.generation + 1, deadline).await?;
+    let link =
+        reach(&quiet, core.client, &target, Some(old.granted.id), old.generation + 1, deadline).await?;
     let link = Arc::new(link);
     leases::listen(core, &link);
     for handle in core.files.all() {

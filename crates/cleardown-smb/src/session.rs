@@ -45,8 +45,8 @@ pub(crate) struct Granted {
 pub(crate) struct Wish {
     pub(crate) sign: bool,
     pub(crate) encrypt: bool,
-    /// The session that this one replaces, after a reconnect.
-    pub(crate) previous: u64,
+    /// The session that this one replaces.
+    pub(crate) previous: Option<u64>,
 }
 
 /// Logs on and puts the keys in force.
@@ -112,7 +112,7 @@ impl Exchange<'_> {
             security_mode: SecurityMode::new(mode),
             capabilities: Capabilities::new(Capabilities::DFS),
             channel: 0,
-            previous_session_id: self.wish.previous,
+            previous_session_id: self.wish.previous.unwrap_or(0),
             security_buffer: token,
         };
         let mut body = WriteCursor::new();

@@ -76,7 +76,7 @@ async fn find(
     let mut hops = 0;
     let mut failure = Error::from(ErrorKind::NoSuchShare(config.remote.to_string()));
     while let Some(target) = candidates.pop_front() {
-        let link = match reach(config, client, &target, 0, 1, deadline).await {
+        let link = match reach(config, client, &target, config.previous, 1, deadline).await {
             Ok(link) => Arc::new(link),
             // One of several targets of a referral may be down.
             Err(error) if !candidates.is_empty() => {
@@ -360,6 +360,10 @@ async fn open_with_head(
 impl Share for SmbShare {
     fn session(&self) -> SessionInfo {
         self.core.last_info.lock().clone()
+    }
+
+    fn session_id(&self) -> Option<u64> {
+        self.core.current().map(|link| link.granted.id)
     }
 
     fn capabilities(&self) -> Capabilities {

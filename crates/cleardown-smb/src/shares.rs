@@ -34,7 +34,7 @@ pub async fn list_shares(config: Config) -> Result<Vec<Offered>, Error> {
         share: "IPC$".into(),
         folder: vec![],
     };
-    let link = reach(&config, random(), &target, 0, 1, deadline).await?;
+    let link = reach(&config, random(), &target, None, 1, deadline).await?;
     let shares = ask(&link, &host, deadline).await.map_err(|error| {
         let kind = match error.errno {
             libc::EACCES => ErrorKind::AccessDenied(host.clone()),

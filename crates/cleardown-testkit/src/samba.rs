@@ -88,9 +88,18 @@ impl Samba {
 
     /// Kills the processes that serve clients, and not smbd itself: new connections are served.
     pub fn kill_sessions(&self) {
+        self.signal_sessions(Signal::KILL);
+    }
+
+    /// Freezes the processes that serve clients, and not smbd itself, until [`Samba::cont`].
+    pub fn stop_sessions(&self) {
+        self.signal_sessions(Signal::STOP);
+    }
+
+    fn signal_sessions(&self, signal: Signal) {
         let members = self.group.members();
         for pid in members.into_iter().filter(|pid| serves(pid.as_raw_nonzero().get(), self.port())) {
-            let _ = kill_process(pid, Signal::KILL);
+            let _ = kill_process(pid, signal);
         }
     }
 

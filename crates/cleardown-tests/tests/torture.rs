@@ -136,9 +136,6 @@ fn disturb(machine: &Machine, server: &mut Server, seed: u64, time: Duration) {
     let end = Instant::now() + time;
     while Instant::now() < end {
         std::thread::sleep(Duration::from_millis(random.random_range(50..800)));
-        if std::env::var_os("CALM").is_some() {
-            continue;
-        }
         match random.random_range(0..10) {
             0 | 1 => {
                 server.stop();

@@ -102,6 +102,7 @@ fn smb(wish: &Connect, password: Option<Zeroizing<String>>) -> cleardown_smb::Co
     config.user = wish.user.clone();
     config.password = password;
     config.kerberos = wish.kerberos.clone();
+    config.previous = wish.previous;
     config.folders = !wish.deviceless;
     config.read_only = wish.read_only;
     config.timeout = Duration::from_millis(wish.timeout_ms);

@@ -59,6 +59,7 @@ impl Actor {
             deviceless: spec.at.is_none(),
             read_only: spec.read_only,
             kerberos: spec.kerberos.clone(),
+            previous: self.arena.as_ref().and_then(|arena| arena.session()),
             accept_host_key: spec.accept_host_key.clone(),
             timeout_ms: spec.timeout_ms,
             request_timeout_ms: u64::try_from(REQUEST_TIMEOUT.as_millis()).unwrap_or(u64::MAX),

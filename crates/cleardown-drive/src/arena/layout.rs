@@ -32,6 +32,8 @@ pub(crate) struct Header {
     pub(super) max_readahead: AtomicU64,
     pub(super) max_background: AtomicU64,
     pub(super) congestion: AtomicU64,
+    /// The session with the server, or 0.
+    pub(super) session: AtomicU64,
 }
 
 /// A record.

@@ -135,6 +135,12 @@ impl Arena {
         self.shared.pending_bytes()
     }
 
+    /// The session that the last worker had with the server ([`cleardown_share::Share::session_id`]): its successor names it
+    /// there, so that what a dead worker had under way cannot happen any more.
+    pub fn session(&self) -> Option<u64> {
+        Some(self.shared.header().session.load(Acquire)).filter(|id| *id != 0)
+    }
+
     /// Files (by path on the share, as far as the arena knows it) with bytes that the server has not
     /// acknowledged: what is lost when no worker replays the arena.
     pub fn losses(&self) -> Vec<cleardown_core::view::Loss> {
@@ -188,6 +194,10 @@ impl Shared {
             max_background: header.max_background.load(Relaxed) as u16,
             congestion_threshold: header.congestion.load(Relaxed) as u16,
         })
+    }
+
+    pub(crate) fn set_session(&self, id: Option<u64>) {
+        self.header().session.store(id.unwrap_or(0), Release);
     }
 
     pub(crate) fn set_negotiated(&self, agreed: Negotiated) {

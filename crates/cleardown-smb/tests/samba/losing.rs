@@ -137,3 +137,29 @@ async fn a_frozen_server_that_thaws_goes_on() {
     write.await.unwrap().unwrap();
     assert_eq!(std::fs::read(samba.path("files").join("f")).unwrap(), b"thawed");
 }
+
+/// A client has died, and its server's process has yet to read what it sent: whoever comes in its place waits for the end of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_client_had_under_way_is_over_when_its_successor_is_let_in() {
+    let samba = Samba::start(Options::default()).unwrap();
+    let dying = Arc::new(eve(&samba, "files").await);
+    let previous = dying.session_id();
+    samba.stop_sessions();
+    let asking = {
+        let dying = dying.clone();
+        tokio::spawn(async move { dying.create_dir(&path("late"), 0o755).await })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    dying.abort();
+    assert!(asking.await.unwrap().is_err());
+
+    let mut coming = tokio::spawn(connect(Config { previous, ..config(&samba, "files") }));
+    let early = tokio::time::timeout(Duration::from_secs(1), &mut coming).await;
+    assert!(early.is_err(), "the former session has not ended");
+    samba.cont();
+    let successor = coming.await.unwrap().unwrap();
+    // It may have been made or not; from now on nobody but the successor does anything.
+    let _ = successor.remove_dir(&path("late")).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!samba.path("files").join("late").exists());
+}

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use cleardown_testkit::{Options, ShareDef};
+use cleardown_testkit::{Options, Samba, ShareDef, User};
 use cleardown_tests::{
     Machine, Running, Server, Stage, Who, eventually, is_mounted, kill, on_every_stage, sha256sum,
 };
@@ -109,6 +109,29 @@ impl Drop for Stopped {
     fn drop(&mut self) {
         let _ = kill_process(self.0, Signal::CONT);
     }
+}
+
+#[test]
+fn what_a_dead_worker_asked_for_does_not_happen_late() {
+    cleardown_tests::needs_root!();
+    let machine = Machine::new(Who::Root);
+    let samba = Samba::start(Options::default()).unwrap();
+    let server = Server::Smb(samba, "files".into(), User::eve());
+    let Server::Smb(samba, ..) = &server else { unreachable!() };
+    let z = machine.map("z:", &server);
+    machine.script(&format!("ls {}", z.display())).answer().ok();
+    // Its question is with the process that serves it, and that does not run.
+    samba.stop_sessions();
+    let making = machine.script(&format!("cd {} && mkdir late && rmdir late", z.display()));
+    std::thread::sleep(Duration::from_millis(300));
+    kill(machine.worker("z:"));
+    // Time for the next one to ask again, if it may.
+    std::thread::sleep(Duration::from_secs(1));
+    samba.cont();
+    making.answer().ok();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(!server.folder().join("late").exists(), "it was made again behind our back");
+    machine.end("z:");
 }
 
 #[test]

@@ -133,6 +133,9 @@ pub struct Connect {
     /// Log on with Kerberos.
     #[serde(default)]
     pub kerberos: Option<Kerberos>,
+    /// The session of a worker that has died: the server is to end it first. None for the first worker of a drive.
+    #[serde(default)]
+    pub previous: Option<u64>,
     /// A host key fingerprint (`SHA256:...`) that the user has accepted.
     #[serde(default)]
     pub accept_host_key: Option<String>,

@@ -55,6 +55,7 @@ impl Worker {
             deviceless: false,
             read_only: false,
             kerberos: None,
+            previous: None,
             accept_host_key: None,
             timeout_ms: 10_000,
             request_timeout_ms: 30_000,
