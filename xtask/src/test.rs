@@ -38,13 +38,17 @@ fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
     tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many tests of all programs have passed and failed.
+/// What came of the tests of all programs.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     passed: usize,
     failed: usize,
     /// So many tests of the present program have begun; it has not said what came of them.
     open: usize,
+    /// Those that are said to take long.
+    slow: Vec<String>,
+    /// Those that failed, or were slow when their program died.
+    names: Vec<String>,
 }
 
 impl Tally {
@@ -56,6 +60,7 @@ impl Tally {
             if let Some(begun) = begun {
                 // A program that has died was not able to say which of its tests had passed.
                 self.failed += std::mem::replace(&mut self.open, begun);
+                self.names.append(&mut self.slow);
             }
         } else if let Some(result) = line.strip_prefix("test result: ") {
             let counts = result.split_once(". ").map_or("", |(_, counts)| counts);
@@ -63,13 +68,21 @@ impl Tally {
             self.passed += count("passed");
             self.failed += count("failed");
             self.open = 0;
+        } else if let Some((name, rest)) = line.strip_prefix("test ").and_then(|test| test.split_once(' ')) {
+            self.slow.retain(|slow| slow != name);
+            match rest {
+                "... FAILED" => self.names.push(name.into()),
+                _ if rest.starts_with("has been running") => self.slow.push(name.into()),
+                _ => {}
+            }
         }
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} passed, {} failed", self.passed, self.failed + self.open)
+        write!(f, "{} passed, {} failed", self.passed, self.failed + self.open)?;
+        self.names.iter().chain(&self.slow).try_for_each(|name| write!(f, "\n    {name}"))
     }
 }
 
@@ -88,6 +101,8 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
 
 running 4 tests
 test b ... FAILED
+test b::slow has been running for over 60 seconds
+test b::slow ... ok
 running 20 miles is no such line
 test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.01s
 
@@ -95,8 +110,10 @@ running 5 tests
 test c ... ok
 
 running 3 tests
+test d::hangs has been running for over 60 seconds
+test d::fast ... ok
 ";
         said.lines().for_each(|line| tally.read(line));
-        assert_eq!(tally.to_string(), "3 passed, 9 failed");
+        assert_eq!(tally.to_string(), "3 passed, 9 failed\n    b\n    d::hangs");
     }
 }

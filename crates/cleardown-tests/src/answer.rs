@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -109,26 +110,27 @@ impl Running {
     #[track_caller]
     pub fn answer(mut self) -> Answer {
         let mut child = self.child.take().expect("taken only here");
-        let pipes = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let out = std::thread::spawn(move || read(pipes.0));
-        let err = std::thread::spawn(move || read(pipes.1));
+        let mut out = Reader::start(child.stdout.take().unwrap());
+        let mut err = Reader::start(child.stderr.take().unwrap());
         let end = self.started + PATIENCE;
         let status = loop {
-            if let Some(status) = child.try_wait().unwrap() {
+            // What it has left running may keep its pipes open.
+            if let Some(status) = child.try_wait().unwrap().filter(|_| out.is_over() && err.is_over()) {
                 break status;
             }
             if Instant::now() > end {
+                let ended = child.try_wait().unwrap();
                 let _ = child.kill();
-                let _ = child.wait();
-                panic!("{} hangs: {}{}", self.command, out.join().unwrap(), err.join().unwrap());
+                let state = ended
+                    .map_or("runs".into(), |status| format!("has ended, {status}, and its pipes are open"));
+                panic!("{} hangs ({state}): {}{}", self.command, out.text(), err.text());
             }
             std::thread::sleep(Duration::from_millis(3));
         };
         let took = self.started.elapsed();
         use std::os::unix::process::ExitStatusExt;
         let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-        let (out, err) = (out.join().unwrap(), err.join().unwrap());
-        Answer { command: std::mem::take(&mut self.command), code, out, err, took }
+        Answer { command: std::mem::take(&mut self.command), code, out: out.text(), err: err.text(), took }
     }
 }
 
@@ -141,8 +143,39 @@ impl Drop for Running {
     }
 }
 
-fn read(mut pipe: impl Read) -> String {
-    let mut bytes = Vec::new();
-    let _ = pipe.read_to_end(&mut bytes);
-    String::from_utf8_lossy(&bytes).into_owned()
+/// A thread that reads a pipe, so that its writer need not wait.
+struct Reader {
+    pieces: Receiver<Vec<u8>>,
+    read: Vec<u8>,
+    over: bool,
+}
+
+impl Reader {
+    fn start(mut pipe: impl Read + Send + 'static) -> Reader {
+        let (piece, pieces) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(len @ 1..) = pipe.read(&mut buffer)
+                && piece.send(buffer[..len].to_vec()).is_ok()
+            {}
+        });
+        Reader { pieces, read: Vec::new(), over: false }
+    }
+
+    /// Whether all is read, and nobody has the pipe open for writing.
+    fn is_over(&mut self) -> bool {
+        while !self.over {
+            match self.pieces.try_recv() {
+                Ok(piece) => self.read.extend(piece),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => self.over = true,
+            }
+        }
+        self.over
+    }
+
+    /// What has come so far.
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.read).into_owned()
+    }
 }

@@ -296,7 +296,9 @@ static void two_at_once(const char *second)
     }
 }
 
-/* A child of a process that dials may ask and end as its parent may, and its end disturbs nobody. */
+/* A child of a process that dials may ask and end as its parent may, and its end disturbs nobody. Not with the AddressSanitizer
+   of older compilers: unlike malloc's, its locks may be left behind by the fork. */
+#ifndef __SANITIZE_ADDRESS__
 static void forked_in_mid_dial(void)
 {
     HRASCONN link = NULL;
@@ -327,6 +329,7 @@ static void forked_in_mid_dial(void)
     HOLDS(waitpid(child, &outcome, 0) == child && outcome == 0);
     is_free(link);
 }
+#endif
 
 /* The event of one link is set by that link only. */
 static void notified_of_one(const char *second)
@@ -381,7 +384,9 @@ int main(int argc, char **argv)
     asynchronous();
     two_at_once(argv[2]);
     notified_of_one(argv[2]);
+#ifndef __SANITIZE_ADDRESS__
     forked_in_mid_dial();
+#endif
     failing(argv[3]);
     printf("%d rules are broken\n", broken);
     return broken != 0;
