@@ -102,8 +102,6 @@ pub(crate) struct Inner {
     pub(crate) tidying: AtomicBool,
     pub(crate) open_files: AtomicUsize,
     pub(crate) programs: Programs,
-    /// How often the connection was lost.
-    pub(crate) losses: AtomicUsize,
     pub(crate) patience: watch::Sender<Patience>,
     gone: watch::Sender<bool>,
 }
@@ -230,7 +228,6 @@ impl Inner {
             tidying: AtomicBool::new(false),
             open_files: AtomicUsize::new(0),
             programs: Programs::default(),
-            losses: AtomicUsize::new(0),
             patience: watch::Sender::new(Patience::Whole),
             gone: watch::Sender::new(false),
         })

@@ -1,7 +1,6 @@
 //! What the server tells us unasked: broken leases, changes by others, the connection itself.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cleardown_share::{Event, Lease, SharePath};
@@ -25,7 +24,6 @@ pub(crate) async fn heed(inner: std::sync::Weak<Inner>, mut events: mpsc::Receiv
             Event::LeaseBroken { path, lease, ticket } => inner.lease_broken(&path, lease, ticket),
             Event::Changed { dir, name } => inner.folder_changed(&dir, name.as_deref()),
             Event::Disconnected(error) => {
-                inner.losses.fetch_add(1, Ordering::Relaxed);
                 drop(inner.server.send_replace(ServerState::Reconnecting(error.status)));
             }
             Event::Reconnected => inner.reconnected(),

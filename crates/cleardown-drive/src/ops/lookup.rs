@@ -1,7 +1,6 @@
 //! Names and attributes: lookup, getattr, setattr.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -222,13 +221,6 @@ impl Inner {
         })
     }
 
-    /// Whether a change need not wait for the data that is pending.
-    fn may_overtake(&self, file: &FileState, through: Option<&Arc<Remote>>, set: &SetAttr) -> bool {
-        let queue = file.queue.lock();
-        let same = matches!((&queue.remote, through), (Some(writer), Some(own)) if Arc::ptr_eq(writer, own));
-        same && set.size.is_none() && self.capabilities().contains(Capabilities::TIMES_STAY)
-    }
-
     /// A file was changed through a handle, or by its path. Times that were set are set through all others that may write,
     /// too, or each would set its own when it is closed.
     async fn keep_times(
@@ -298,16 +290,9 @@ impl Inner {
             }
         };
         let mut changed = match &file {
-            Some(file) if self.may_overtake(file, handle.as_ref(), set) => {
-                let (losses, end) = (self.losses.load(Ordering::Relaxed), file.pending_end());
-                let (settled, changed) = tokio::join!(self.settled(file), ask());
-                settled?;
-                // On a new handle a write may have come late after all.
-                let lost = losses != self.losses.load(Ordering::Relaxed);
-                if lost { ask().await } else { changed.map(|attr| grown(attr, end)) }
-            }
             Some(file) => {
-                // A write that comes later would change size and times again.
+                // A write that comes later would change size and times again; and a server that is killed before the file
+                // is closed would forget a time that it has set while a write was under way.
                 self.settle(file).await?;
                 ask().await
             }
@@ -347,14 +332,6 @@ impl Inner {
             }
         }
         Ok(changed?)
-    }
-}
-
-/// The server's answer may be older than the data that it has acknowledged meanwhile, up to this end.
-fn grown(attr: Attr, end: Option<u64>) -> Attr {
-    match end.filter(|end| *end > attr.size) {
-        Some(size) => Attr { size, allocated: None, ..attr },
-        None => attr,
     }
 }
 
