@@ -36,6 +36,8 @@ type Message = (FromWorker, Vec<OwnedFd>);
 pub(crate) struct Worker {
     provider: Box<dyn Provider>,
     carry: Mutex<Carry>,
+    /// What came with [`Request::Keep`]; nothing while serving.
+    kept: Mutex<Vec<OwnedFd>>,
     daemon: Mutex<Option<mpsc::Sender<Message>>>,
     /// The daemon has begun to end it.
     told: AtomicBool,
@@ -50,6 +52,7 @@ impl Worker {
         Arc::new(Worker {
             provider: Box::new(provider),
             carry: Mutex::default(),
+            kept: Mutex::default(),
             daemon: Mutex::default(),
             told: AtomicBool::new(false),
             changes: watch::Sender::default(),
@@ -74,6 +77,10 @@ impl Worker {
 
     fn daemon(&self) -> MutexGuard<'_, Option<mpsc::Sender<Message>>> {
         self.daemon.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until something is true; looked at after every change.
@@ -126,9 +133,11 @@ impl Worker {
         self.daemon().is_some()
     }
 
-    /// Nothing is carried, and nobody says what should be.
+    /// Nothing is carried or kept, and nobody says what should be.
     pub(crate) fn is_unused(&self) -> bool {
-        !self.has_daemon() && matches!(self.carry().phase(), Phase::Idle | Phase::Closed)
+        let phase = self.carry().phase();
+        let keeps = phase == Phase::Idle && !self.kept().is_empty();
+        !self.has_daemon() && !keeps && matches!(phase, Phase::Idle | Phase::Closed)
     }
 
     async fn answer(self: Arc<Self>, incoming: Incoming, outbox: mpsc::Sender<Message>) {
@@ -156,6 +165,10 @@ impl Worker {
             Request::Shares(wish) => {
                 let shares = self.provider.shares(&wish, secret_beside(descriptors).await?).await?;
                 Reply::Shares { shares }
+            }
+            Request::Keep => {
+                *self.kept() = descriptors;
+                Reply::Done
             }
             Request::Serve(how) => self.serve(how, descriptors).await?,
             Request::Status => {
@@ -293,6 +306,7 @@ impl Worker {
             }
             *carry = Carry::Serving(linked, Arc::clone(&served));
         }
+        self.kept().clear();
         self.changes.send_replace(());
         let worker = Arc::clone(self);
         tokio::spawn(async move {
@@ -362,17 +376,17 @@ impl Worker {
     }
 
     fn secret(&self) -> Result<(Reply, Vec<OwnedFd>)> {
-        let carry = self.carry();
-        let Some(secret) = carry.secret() else {
-            return Ok((Reply::Secret { present: false }, Vec::new()));
+        let descriptor = match (self.carry().secret(), self.kept().get(2)) {
+            (Some(secret), _) => secret_descriptor(secret.as_bytes()),
+            (None, Some(kept)) => kept.try_clone(),
+            (None, None) => return Ok((Reply::Secret { present: false }, Vec::new())),
         };
-        let descriptor = secret_descriptor(secret.as_bytes());
         let descriptor = descriptor.map_err(|error| Error::os("handing over the secret", &error))?;
         Ok((Reply::Secret { present: true }, vec![descriptor]))
     }
 
     fn descriptors(&self) -> Result<(Reply, Vec<OwnedFd>)> {
-        let carry = self.carry();
+        let (carry, kept) = (self.carry(), self.kept());
         let interface = match &carry {
             Carry::Link(link) => link.interface(),
             _ => None,
@@ -380,7 +394,7 @@ impl Worker {
         let kept = match (carry.served(), &interface) {
             (Some(served), _) => vec![&served.fuse, &served.arena],
             (None, Some(interface)) => vec![&**interface],
-            (None, None) => vec![],
+            (None, None) => kept.iter().take(2).collect(),
         };
         let duplicates: std::io::Result<Vec<_>> = kept.into_iter().map(OwnedFd::try_clone).collect();
         let duplicates = duplicates.map_err(|error| Error::os("duplicating a descriptor", &error))?;

@@ -133,6 +133,7 @@ impl Actor {
                 self.record.worker = Some(worker.process.identity());
                 self.write_record().await;
                 self.employ(worker);
+                self.hand_over().await;
                 Event::WorkerStarted
             }
             Ok(Err(error)) => Event::SpawnFailed(error),

@@ -37,6 +37,20 @@ impl Actor {
         self.worker = Some(worker);
     }
 
+    /// Has a successor keep what the worker before left: while it logs on, we may die, too.
+    pub(super) fn hand_over(&self) -> BoxFuture<'static, ()> {
+        let (Some(fuse), Some(arena)) = (&self.fuse, &self.arena) else { return async {}.boxed() };
+        let secret =
+            self.handle.secret().map(|secret| control::secret_descriptor(secret.expose().as_bytes()));
+        let all = [Some(fuse.try_clone()), Some(arena.as_fd().try_clone_to_owned()), secret];
+        let handed = match all.into_iter().flatten().collect() {
+            Ok(descriptors) => self.request(Request::Keep, descriptors, SLACK),
+            Err(error) => std::future::ready(Err(Error::os("handing over descriptors", &error))).boxed(),
+        };
+        let tell = |error| tracing::warn!(%error, "a worker keeps nothing for the next daemon");
+        handed.map(move |handed| drop(handed.map_err(tell))).boxed()
+    }
+
     /// Asks the worker. Its death is no answer: that is told by the process itself.
     pub(super) fn request(
         &self,

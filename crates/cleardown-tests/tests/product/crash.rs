@@ -17,6 +17,7 @@ on_every_stage!(
     a_daemon_killed_while_mapping_and_ending,
     a_restarted_server_is_found_again,
     locks_outlive_their_worker,
+    daemon_and_successor_part_while_the_server_is_away,
 );
 
 fn a_restarted_daemon_knows_its_drives(stage: &mut Stage) {
@@ -216,6 +217,32 @@ fn sum_on(stage: &Stage) -> String {
 fn begun(stage: &Stage) {
     let big = stage.server.folder().join("big");
     eventually("the application has begun", || fs::metadata(&big).is_ok_and(|m| m.len() > 0));
+}
+
+fn daemon_and_successor_part_while_the_server_is_away(stage: &mut Stage) {
+    let Stage { machine, server } = stage;
+    let z = machine.map("z:", server);
+    machine.script(&format!("echo one > {}/a", z.display())).answer().ok();
+    server.stop();
+    let reading = machine.script(&format!("cat {}/a; echo two > {0}/b", z.display()));
+    let old = machine.worker("z:");
+    kill(old);
+    // The next worker cannot log on, and nobody else but the daemon has what the drive hangs on.
+    let has_descriptor = |pid: i32| {
+        let all = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        all.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|target| target.ends_with("fuse"))
+    };
+    eventually("the successor keeps the file system", || {
+        let all = machine.processes();
+        all.iter().any(|(pid, line)| line.contains(" worker ") && *pid != old && has_descriptor(*pid))
+    });
+    kill(machine.daemon());
+    server.cont();
+    // Whoever asks for anything starts the next daemon.
+    eventually("connected", || machine.status("z:") == "connected");
+    reading.answer().ok().says("one");
+    machine.end("z:");
+    assert_eq!(fs::read_to_string(server.folder().join("b")).unwrap(), "two\n");
 }
 
 fn a_worker_killed_while_an_application_writes(stage: &mut Stage) {

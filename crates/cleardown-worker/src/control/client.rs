@@ -180,6 +180,7 @@ fn name(request: &Request) -> &'static str {
     match request {
         Request::Connect(_) => "connecting",
         Request::Shares(_) => "listing shares",
+        Request::Keep => "handing over the descriptors",
         Request::Serve(_) => "starting the file system",
         Request::Status => "asking for its state",
         Request::Quiesce { .. } => "quiescing",

@@ -50,6 +50,10 @@ pub enum Request {
     /// Tell what the server in this wish offers; its share does not matter, and nothing is carried afterwards. With one
     /// descriptor beside it: the secret. Answer: [`Reply::Shares`].
     Shares(Connect),
+    /// Keep what a dead worker has left, until [`Request::Serve`], lest it die with the daemon while this one logs on.
+    /// Descriptors: the FUSE descriptor, the arena, and the secret if there is one; [`Request::Descriptors`] and
+    /// [`Request::Secret`] give them back. Answer: [`Reply::Done`].
+    Keep,
     /// Serve the file system. Descriptors: the FUSE descriptor, then the arena. Answer: [`Reply::Serving`],
     /// once the server loop runs.
     Serve(Serve),
@@ -86,8 +90,8 @@ pub enum Request {
     /// [`Reply::Secret`], with one descriptor unless there is no secret.
     Secret,
     /// Give duplicates of the FUSE descriptor and the arena: a daemon that was restarted keeps them for the next
-    /// worker. Answer: [`Reply::Descriptors`], with those two descriptors, or none before [`Request::Serve`]. For a
-    /// link: the one of the interface, or none before [`Request::Interface`].
+    /// worker. Answer: [`Reply::Descriptors`], with those two descriptors, or none before [`Request::Keep`] or
+    /// [`Request::Serve`]. For a link: the one of the interface, or none before [`Request::Interface`].
     Descriptors,
     /// Dial a link. With one descriptor beside it: the secret. The way is told as [`Event::LinkState`]. Answer:
     /// [`Reply::Agreed`], once the network is agreed on; a failed dial answers when the device is at rest again.
