@@ -221,16 +221,15 @@ impl Inner {
         })
     }
 
+    /// Whether this sets a time that the server then leaves alone.
+    fn stays(&self, set: &SetAttr) -> bool {
+        set.modified.is_some() && self.capabilities().contains(Capabilities::TIMES_STAY)
+    }
+
     /// A file was changed through a handle, or by its path. Times that were set are set through all others that may write,
     /// too, or each would set its own when it is closed.
-    async fn keep_times(
-        &self,
-        file: &FileState,
-        through: Option<&Arc<Remote>>,
-        set: &SetAttr,
-        is_dated: bool,
-    ) {
-        if !is_dated {
+    async fn keep_times(&self, file: &FileState, through: Option<&Arc<Remote>>, set: &SetAttr) {
+        if !self.stays(set) {
             if let Some(remote) = through.filter(|_| set.size.is_some()) {
                 remote.changes();
             }
@@ -273,8 +272,7 @@ impl Inner {
             return self.fetch(node, fh).await;
         }
         let file = self.known_file(node);
-        let is_dated = set.modified.is_some() && self.capabilities().contains(Capabilities::TIMES_STAY);
-        if let Some(file) = file.as_ref().filter(|_| is_dated) {
+        if let Some(file) = file.as_ref().filter(|_| self.stays(set)) {
             // One that has written would set the time once more when it is closed.
             self.close_unused(file).await;
         }
@@ -282,11 +280,17 @@ impl Inner {
             .live_handle(node, fh)
             .filter(|used| set.size.is_none() || used.remote.access.contains(Access::WRITE));
         let handle = used.as_ref().map(|used| used.remote.clone());
+        // The server leaves the time alone where it was set before, and whoever else has that handle may never write.
+        let undated = set.size.is_some() && set.modified.is_none();
+        let dated = match handle.as_ref().filter(|remote| undated && remote.keeps_times()) {
+            Some(_) => &SetAttr { modified: Some(now()), ..set.clone() },
+            None => set,
+        };
         let ask = async || match &handle {
-            Some(remote) => self.with(remote, |file| async move { file.set_attr(set).await }).await,
+            Some(remote) => self.with(remote, |file| async move { file.set_attr(dated).await }).await,
             None => {
                 let path = self.node_path(node).map_err(|_| gone())?;
-                self.ask(|| self.share.set_attr(&path, set)).await
+                self.ask(|| self.share.set_attr(&path, dated)).await
             }
         };
         let mut changed = match &file {
@@ -301,7 +305,7 @@ impl Inner {
         if changed.is_ok()
             && let Some(file) = &file
         {
-            self.keep_times(file, handle.as_ref(), set, is_dated).await;
+            self.keep_times(file, handle.as_ref(), dated).await;
         }
         if let Err(error) = &changed
             && error.errno == libc::EOPNOTSUPP
@@ -317,7 +321,7 @@ impl Inner {
                 if set.size.is_some() {
                     known.wrote();
                 }
-                if set.modified.is_some() {
+                if dated.modified.is_some() {
                     known.set_date(attr.modified);
                 }
                 let exact = known.date(attr, asked);
