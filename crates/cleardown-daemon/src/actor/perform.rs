@@ -131,9 +131,9 @@ impl Actor {
         match started {
             Ok(Ok(worker)) => {
                 self.record.worker = Some(worker.process.identity());
-                self.write_record().await;
                 self.employ(worker);
                 self.hand_over().await;
+                self.write_record().await;
                 Event::WorkerStarted
             }
             Ok(Err(error)) => Event::SpawnFailed(error),

@@ -184,6 +184,23 @@ fn a_dead_worker_is_replaced_and_the_end_goes_on() {
 }
 
 #[test]
+fn where_workers_die_time_and_again_the_next_is_there_at_once_and_pauses_before_it_logs_on() {
+    let mut drive = connected();
+    assert_eq!(drive.handle(Event::WorkerExited(loss()), s(2)), [Action::SpawnWorker]);
+    assert_eq!(drive.handle(Event::WorkerStarted, s(2)), [Action::Connect]);
+    drive.handle(Event::LoggedOn, s(2));
+    drive.handle(Event::Serving, s(2));
+    assert_eq!(drive.handle(Event::WorkerExited(loss()), s(3)), [Action::SpawnWorker]);
+    assert_eq!(drive.handle(Event::WorkerStarted, s(3)), []);
+    assert_eq!(drive.wake_at(), Some(s(4)));
+    assert_eq!(drive.handle(Event::Tick, s(4)), [Action::Connect]);
+    // One that dies before it serves is not started again at once.
+    assert_eq!(drive.handle(Event::WorkerExited(loss()), s(4)), []);
+    assert_eq!(drive.wake_at(), Some(s(6)));
+    assert_eq!(drive.handle(Event::Tick, s(6)), [Action::SpawnWorker]);
+}
+
+#[test]
 fn a_map_that_fails_leaves_nothing() {
     let (mut drive, _) = Drive::open("z:".into(), true, OPENER, s(10), s(0));
     drive.handle(Event::WorkerStarted, s(0));

@@ -204,7 +204,7 @@ impl Drive {
 
     pub(super) fn limit_passed(&mut self, now: Time, out: &mut Out) {
         match self.state {
-            State::Replacing(Opening::Spawning) => self.spawn_again(out),
+            State::Replacing(Opening::Spawning) if !self.worker => self.spawn_again(out),
             State::Replacing(Opening::Connecting) => out.push(Action::Connect),
             State::Draining(_) | State::Lingering { .. } if self.force => self.abort(now, out),
             State::Draining(Draining::Flushing) if self.mounted && self.wanted(Verb::Detach) => {

@@ -7,10 +7,12 @@ impl Drive {
         match &mut self.state {
             State::Opening(stage) | State::Replacing(stage) if *stage == Opening::Spawning => {
                 *stage = Opening::Connecting;
-                self.limit = None;
                 // From here on the server may hold a session, whether or not we hear of it.
                 self.session = true;
-                out.push(Action::Connect);
+                // A successor may have to pause first.
+                if self.limit.is_none() {
+                    out.push(Action::Connect);
+                }
             }
             _ => {}
         }
@@ -119,18 +121,21 @@ impl Drive {
         }
     }
 
+    /// The first successor of a worker that has served starts at once: it keeps what the drive hangs on. Where workers die time
+    /// and again it pauses before it logs on; one that dies even before it serves is started again after a pause.
     pub(super) fn replace_worker(&mut self, now: Time, out: &mut Out) {
+        let has_served = !matches!(self.state, State::Replacing(_));
         self.quiet = false;
         self.state = State::Replacing(Opening::Spawning);
         if now.saturating_sub(self.since) >= STEADY {
             self.attempts = 0;
         }
-        if self.attempts == 0 {
-            self.attempts = 1;
+        let pause = (self.attempts > 0).then(|| now + self.pause());
+        self.attempts = self.attempts.max(1);
+        if has_served || pause.is_none() {
             self.spawn_again(out);
-        } else {
-            self.limit = Some(now + self.pause());
         }
+        self.limit = pause;
     }
 
     pub(super) fn spawn_again(&mut self, out: &mut Out) {
