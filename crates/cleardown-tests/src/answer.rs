@@ -1,6 +1,6 @@
 //! What a program said.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
@@ -155,9 +155,13 @@ impl Reader {
         let (piece, pieces) = channel();
         std::thread::spawn(move || {
             let mut buffer = [0; 8192];
-            while let Ok(len @ 1..) = pipe.read(&mut buffer)
-                && piece.send(buffer[..len].to_vec()).is_ok()
-            {}
+            loop {
+                match pipe.read(&mut buffer) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Ok(len @ 1..) if piece.send(buffer[..len].to_vec()).is_ok() => {}
+                    _ => return,
+                }
+            }
         });
         Reader { pieces, read: Vec::new(), over: false }
     }

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cleardown_tests::book::{Book, Promise, hash};
-use cleardown_tests::{Machine, Protocol, Server, Who, eventually, kill};
+use cleardown_tests::{Machine, Protocol, Server, Who, kill};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -96,7 +96,7 @@ fn torture(protocol: Protocol, seconds: u64, seed: u64) {
     writers.expect_faults();
     disturb(&machine, &mut server, seed, Duration::from_secs(seconds) - calm);
     let book = writers.end();
-    eventually("connected", || machine.status("z:") == "connected");
+    await_connected(&machine, seed);
     machine.end("z:");
     let kept = book.promises.iter().filter(|(name, promise)| check(&folder, name, **promise, seed)).count();
     println!("{protocol:?}: {kept} of {} promises were made, and all are kept", book.promises.len());
@@ -107,6 +107,15 @@ fn torture(protocol: Protocol, seconds: u64, seed: u64) {
         book.untruths
     );
     assert!(kept > 0, "nothing was ever acknowledged; seed {seed}");
+}
+
+fn await_connected(machine: &Machine, seed: u64) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while machine.status("z:") != "connected" {
+        let said = || fs::read_to_string(machine.path("run/log")).unwrap_or_default();
+        assert!(Instant::now() < end, "not connected: {:#?}; seed {seed}\n{}", machine.list(), said());
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Whether there was a promise; it must be kept.
