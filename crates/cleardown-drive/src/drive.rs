@@ -118,7 +118,8 @@ impl Drive {
         start: Start,
     ) -> io::Result<Arc<Drive>> {
         let inner = Inner::new(share, arena, options);
-        inner.arena.shared.set_session(inner.share.session_id());
+        let arena = inner.arena.shared.clone();
+        inner.share.tell_sessions(Box::new(move |id| arena.set_session(id)));
         if let Some(events) = events {
             inner.runtime.spawn(crate::events::heed(Arc::downgrade(&inner), events));
         }

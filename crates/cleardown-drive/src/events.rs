@@ -130,7 +130,6 @@ impl Inner {
     }
 
     fn reconnected(self: &Arc<Self>) {
-        self.arena.shared.set_session(self.share.session_id());
         let mut files = Vec::new();
         {
             let mut table = self.table.lock();

@@ -191,11 +191,9 @@ pub enum Event {
 pub trait Share: Send + Sync + 'static {
     /// What the two ends agreed on.
     fn session(&self) -> SessionInfo;
-    /// The session's number on the server, where the protocol lets whoever comes after this client name it, so that the
-    /// server ends it first; another one after each [`Event::Reconnected`].
-    fn session_id(&self) -> Option<u64> {
-        None
-    }
+    /// Tells the number of the present session on the server, and of each later one before anything is asked in it, where the
+    /// protocol lets whoever comes after this client name it: then the server ends it first.
+    fn tell_sessions(&self, _tell: Box<dyn Fn(u64) + Send + Sync>) {}
     /// The server's numeric ids (owner, group) of the user who is logged on, where they are known: the drive shows that
     /// user's files as its owner's.
     fn login_ids(&self) -> Option<(u32, u32)> {

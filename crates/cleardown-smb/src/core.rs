@@ -32,6 +32,25 @@ pub(crate) enum State {
     Closed,
 }
 
+/// The last session's number on the server, and who is told.
+pub(crate) struct Sessions {
+    pub(crate) last: u64,
+    tell: Option<Box<dyn Fn(u64) + Send + Sync>>,
+}
+
+impl Sessions {
+    /// A session has begun; nothing was asked in it.
+    pub(crate) fn begun(&mut self, id: u64) {
+        self.last = id;
+        self.tell.iter().for_each(|tell| tell(id));
+    }
+
+    pub(crate) fn tell_to(&mut self, tell: Box<dyn Fn(u64) + Send + Sync>) {
+        tell(self.last);
+        self.tell = Some(tell);
+    }
+}
+
 /// A share over its links.
 pub(crate) struct Core {
     pub(crate) config: Config,
@@ -53,6 +72,7 @@ pub(crate) struct Core {
     pub(crate) hidden: Mutex<HashSet<Vec<u16>>>,
     /// What was agreed on last.
     pub(crate) last_info: Mutex<SessionInfo>,
+    pub(crate) sessions: Mutex<Sessions>,
     events: mpsc::Sender<Event>,
     reader: Mutex<Option<mpsc::Receiver<Event>>>,
     serial: AtomicU64,
@@ -64,7 +84,7 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(config: Config, client: [u8; 16], target: Target, link: Arc<Link>) -> Arc<Core> {
         let (events, reader) = mpsc::channel(EVENTS);
-        let info = link.info();
+        let (info, session) = (link.info(), link.granted.id);
         Arc::new(Core {
             config,
             client,
@@ -79,6 +99,7 @@ impl Core {
             native: Mutex::default(),
             hidden: Mutex::default(),
             last_info: Mutex::new(info),
+            sessions: Mutex::new(Sessions { last: session, tell: None }),
             events,
             reader: Mutex::new(Some(reader)),
             serial: AtomicU64::new(1),

@@ -85,9 +85,11 @@ async fn attempt(core: &Arc<Core>, old: &Link) -> Result<Arc<Link>, cleardown_co
     let deadline = Instant::now() + core.config.timeout;
     let target = core.target.lock().clone();
     let quiet = crate::Config { progress: Arc::new(|_| {}), ..core.config.clone() };
-    let link =
-        reach(&quiet, core.client, &target, Some(old.granted.id), old.generation + 1, deadline).await?;
+    // Not always the old link's: an attempt may have failed later than its log-on.
+    let previous = Some(core.sessions.lock().last);
+    let link = reach(&quiet, core.client, &target, previous, old.generation + 1, deadline).await?;
     let link = Arc::new(link);
+    core.sessions.lock().begun(link.granted.id);
     leases::listen(core, &link);
     for handle in core.files.all() {
         reopen(core, &link, &handle, deadline).await;

@@ -362,8 +362,8 @@ impl Share for SmbShare {
         self.core.last_info.lock().clone()
     }
 
-    fn session_id(&self) -> Option<u64> {
-        self.core.current().map(|link| link.granted.id)
+    fn tell_sessions(&self, tell: Box<dyn Fn(u64) + Send + Sync>) {
+        self.core.sessions.lock().tell_to(tell);
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -135,7 +135,7 @@ impl Arena {
         self.shared.pending_bytes()
     }
 
-    /// The session that the last worker had with the server ([`cleardown_share::Share::session_id`]): its successor names it
+    /// The session that the last worker had with the server ([`cleardown_share::Share::tell_sessions`]): its successor names it
     /// there, so that what a dead worker had under way cannot happen any more.
     pub fn session(&self) -> Option<u64> {
         Some(self.shared.header().session.load(Acquire)).filter(|id| *id != 0)
@@ -196,8 +196,8 @@ impl Shared {
         })
     }
 
-    pub(crate) fn set_session(&self, id: Option<u64>) {
-        self.header().session.store(id.unwrap_or(0), Release);
+    pub(crate) fn set_session(&self, id: u64) {
+        self.header().session.store(id, Release);
     }
 
     pub(crate) fn set_negotiated(&self, agreed: Negotiated) {

@@ -143,7 +143,9 @@ async fn a_frozen_server_that_thaws_goes_on() {
 async fn what_a_dead_client_had_under_way_is_over_when_its_successor_is_let_in() {
     let samba = Samba::start(Options::default()).unwrap();
     let dying = Arc::new(eve(&samba, "files").await);
-    let previous = dying.session_id();
+    let (tell, told) = std::sync::mpsc::channel();
+    dying.tell_sessions(Box::new(move |id| tell.send(id).unwrap()));
+    let previous = Some(told.recv().unwrap());
     samba.stop_sessions();
     let asking = {
         let dying = dying.clone();
